@@ -1,0 +1,1 @@
+"""Monthly prices of five companies, and what can be computed from them."""

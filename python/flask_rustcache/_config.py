@@ -1,0 +1,158 @@
+"""Settings as users write them, checked, with errors that name the setting and the fix."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import os
+import re
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROTOTYPE_BYTES = 16 * 1024 * 1024
+DEFAULT_THRESHOLD = 500
+
+#: The native word for "no bound": the largest machine word.
+UNBOUNDED = 2 * sys.maxsize + 1
+
+_UNITS = {"": 1, "B": 1}
+for _power, _letter in enumerate("KMGT", start=1):
+    _UNITS[f"{_letter}B"] = 1000**_power
+    _UNITS[f"{_letter}IB"] = 1024**_power
+
+_SIZE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*")
+
+#: How an option is called where a user sets it in the application's configuration.
+_KEYS = {
+    "threshold": "CACHE_THRESHOLD",
+    "default_timeout": "CACHE_DEFAULT_TIMEOUT",
+    "ignore_delete_many_errors": "CACHE_IGNORE_ERRORS",
+    "prototype_bytes": "CACHE_PROTOTYPE_BYTES",
+}
+
+
+def options(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The constructor's keyword arguments, from an application's configuration.
+
+    Args:
+        config: The configuration; ``CACHE_THRESHOLD`` wins over an option, as in SimpleCache.
+        given: ``default_timeout`` and the like, updated from ``CACHE_OPTIONS``.
+
+    Raises:
+        ValueError: If a setting is out of range; the message names its key.
+        TypeError: If a setting is of the wrong type; the message names its key.
+    """
+    merged = dict(given)
+    merged["threshold"] = config.get("CACHE_THRESHOLD", DEFAULT_THRESHOLD)
+    merged.setdefault("ignore_delete_many_errors", config.get("CACHE_IGNORE_ERRORS", False))
+    if "CACHE_PROTOTYPE_BYTES" in config:
+        merged["prototype_bytes"] = config["CACHE_PROTOTYPE_BYTES"]
+    for name, check in _CHECKS.items():
+        if name in merged:
+            merged[name] = check(merged[name], _KEYS[name])
+    if merged.get("ignore_errors") is not None:
+        del merged["ignore_delete_many_errors"]
+    return merged
+
+
+def threshold(value: Any, name: str) -> float:
+    """The bound on entries: an int of at least 1, or ``math.inf``. 0 and None mean 500."""
+    number = _number(value or DEFAULT_THRESHOLD, name, "a positive number of entries")
+    if number == 0:
+        return DEFAULT_THRESHOLD
+    if math.isnan(number) or number < 0:
+        raise ValueError(
+            f"{name} must be a positive number of entries, got {value!r};"
+            " use math.inf for no bound, or leave it out for 500"
+        )
+    return number if number == math.inf else max(1, int(number))
+
+
+def max_entries(bound: float) -> int:
+    """What the native store is told: SimpleCache's steady size is one more than its threshold."""
+    return UNBOUNDED if bound >= UNBOUNDED - 1 else int(bound) + 1
+
+
+def timeout(value: Any, name: str) -> float:
+    """A default timeout in seconds, from seconds or a ``timedelta``. Numeric str are numbers."""
+    if isinstance(value, dt.timedelta):
+        return value.total_seconds()
+    number = _number(value, name, "a number of seconds or a timedelta")
+    if math.isnan(number):
+        raise ValueError(f"{name} must be a number of seconds, got nan; use 0 for no expiry")
+    return number
+
+
+def flag(value: Any, name: str) -> bool:
+    """A truth value; str, which would all but one be true, are refused."""
+    if isinstance(value, str):
+        raise TypeError(f"{name} must be True or False, got the str {value!r}")
+    return bool(value)
+
+
+def clock(value: Any, name: str) -> Callable[[], float]:
+    """A callable that returns seconds."""
+    if not callable(value):
+        raise TypeError(f"{name} must be a callable that returns seconds, got {value!r}")
+    return value  # type: ignore[no-any-return]  # what it returns is checked at each call
+
+
+def byte_count(value: Any, name: str) -> int:
+    """Bytes: an int, or a str such as ``"64MB"`` (10**6) or ``"1GiB"`` (2**30)."""
+    problem = f'{name} must be a number of bytes (an int, or a str such as "16MiB"), got {value!r}'
+    if isinstance(value, str):
+        match = _SIZE.fullmatch(value)
+        if match is None or match[2].upper() not in _UNITS:
+            raise ValueError(problem)
+        return int(float(match[1]) * _UNITS[match[2].upper()])
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(problem)
+    if not 0 <= value <= sys.maxsize:
+        raise ValueError(problem)
+    return value
+
+
+def shards(value: Any, name: str) -> int:
+    """The number of shards; None chooses by the interpreter and the processors."""
+    if value is None:
+        return _usual_shards()
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, a power of two, got {value!r}")
+    if value < 1 or value & (value - 1):
+        raise ValueError(f"{name} must be a power of two (1, 2, 4, ...), got {value!r}")
+    return value
+
+
+def _usual_shards() -> int:
+    gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)
+    if gil_enabled():
+        return 1
+    return 1 << (4 * (os.cpu_count() or 1) - 1).bit_length()
+
+
+def _number(value: Any, name: str, what: str) -> float:
+    if isinstance(value, str):
+        return _number_from_text(value, name, what)
+    if isinstance(value, (int, float)):
+        return value
+    raise TypeError(f"{name} must be {what}, got {value!r}")
+
+
+def _number_from_text(text: str, name: str, what: str) -> float:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    raise ValueError(f"{name} must be {what}, got {text!r}")
+
+
+_CHECKS: dict[str, Callable[[Any, str], Any]] = {
+    "threshold": threshold,
+    "default_timeout": timeout,
+    "ignore_delete_many_errors": flag,
+    "prototype_bytes": byte_count,
+}

@@ -1,0 +1,63 @@
+"""``RustCache._cache``: what code and tests that look into a SimpleCache find there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, MutableMapping
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if TYPE_CHECKING:
+    from .backend import RustCache
+
+
+class CacheView(MutableMapping[Any, tuple[float, Any]]):
+    """The live entries as a mapping from key to ``(expires, bytes)``.
+
+    ``expires`` is in the seconds of the cache's clock (``time.time()`` in production), 0 for an entry that never
+    expires. ``bytes`` is what the cache's serializer makes of the value, computed when it is asked for.
+    Reading counts as no hit. Iterating works on the keys as they were when it began, so the cache may
+    change meanwhile. The view keeps its cache alive.
+    """
+
+    def __init__(self, cache: RustCache) -> None:
+        """Looks into ``cache``."""
+        self._of = cache
+
+    def __getitem__(self, key: Any) -> tuple[float, Any]:
+        """The pair of a live entry; raises ``KeyError`` if there is none."""
+        entry = self._of._entry(key)
+        if entry is None:
+            raise KeyError(key)
+        left, dumped, value = entry
+        clock = self._of.clock or time.time
+        expires = 0 if left is None else clock() + left
+        return expires, value if dumped else self._of.serializer.dumps(value)
+
+    def __setitem__(self, key: Any, value: object) -> NoReturn:
+        """Always raises ``TypeError``: entries are made by the cache's ``set``."""
+        raise TypeError("_cache is a view of the native store; use the cache's set(key, value, timeout)")
+
+    def __delitem__(self, key: Any) -> None:
+        """Deletes from the cache; raises ``KeyError`` if there is no live entry."""
+        if not self._of.delete(key):
+            raise KeyError(key)
+
+    def __contains__(self, key: object) -> bool:
+        """Whether there is a live entry."""
+        return self._of._entry(key) is not None
+
+    def __iter__(self) -> Iterator[Any]:
+        """The keys of the live entries."""
+        return iter(self._of._keys())
+
+    def __len__(self) -> int:
+        """How many live entries there are."""
+        return len(self._of)
+
+    def clear(self) -> None:
+        """Empties the cache."""
+        self._of.clear()
+
+    def __repr__(self) -> str:
+        """The keys only: values may be large, and computing them costs."""
+        return f"<CacheView of {self._of._keys()!r}>"

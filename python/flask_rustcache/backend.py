@@ -1,0 +1,136 @@
+"""The backend: what ``CACHE_TYPE = "flask_rustcache.RustCache"`` names."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from cachelib.serializers import BaseSerializer, SimpleSerializer
+from flask_caching.backends.base import BaseCache
+
+from . import _config
+from ._native import Store
+from ._view import CacheView
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable
+
+    from flask import Flask
+
+
+class RustCache(Store, BaseCache):  # type: ignore[misc]  # the two annotate some verbs differently
+    """A native in-memory cache with the interface of Flask-Caching's ``SimpleCache``.
+
+    Safe to use from any number of threads. Values are isolated: what a caller does with a value, before or
+    after it was cached, never changes what is cached.
+
+    Args:
+        threshold: The most entries to keep; never more than ``threshold + 1`` are held, as in
+            ``SimpleCache``. 0 and None mean 500, ``math.inf`` means no bound. Numeric str are numbers.
+        default_timeout: Seconds (int or float) or a ``timedelta`` that an entry lives when ``set`` is given
+            no timeout; 0 means for ever. Default 300.
+        ignore_delete_many_errors: If False, ``delete_many`` raises ``RuntimeError`` when a key is still
+            there after its deletion, which only an overriding subclass can bring about. Default False.
+        ignore_errors: Deprecated alias of ``ignore_delete_many_errors``.
+        clock: A callable that returns seconds; the cache's time from then on. Default None: the
+            operating system's monotonic clock, or ``time.time`` in tests (see ``testing``).
+        prototype_bytes: Bytes that hot containers may take in a form that is copied faster; 0 turns it
+            off. An int, or a str such as ``"16MiB"``. Default 16 MiB.
+        shards: Independently locked parts, a power of two. Default: 1 where there is a global interpreter
+            lock, else four for each processor. Below 1,024 entries there is always one.
+
+    Raises:
+        ValueError: If a number is out of its range; the message names the setting and the fix.
+        TypeError: If an argument is of the wrong type, or unknown.
+    """
+
+    serializer: BaseSerializer = SimpleSerializer()
+    clock: Callable[[], float] | None = None
+    default_timeout: Any = 300
+    _app: ClassVar[weakref.ref[Flask] | None] = None
+    _wall_clock: bool | None = None
+
+    def __init__(  # noqa: PLR0913  # SimpleCache's signature, and three keyword-only settings of our own
+        self,
+        threshold: float | str | None = 500,
+        default_timeout: float | str | dt.timedelta = 300,
+        ignore_delete_many_errors: bool = False,
+        ignore_errors: bool | None = None,
+        *,
+        clock: Callable[[], float] | None = None,
+        prototype_bytes: int | str = _config.PROTOTYPE_BYTES,
+        shards: int | None = None,
+    ) -> None:
+        """Sets up an empty cache; see the class for the arguments."""
+        if ignore_errors is not None:
+            warnings.warn(
+                "'ignore_errors' is deprecated. Use 'ignore_delete_many_errors' instead.",
+                DeprecationWarning,
+                stacklevel=2,
+            )
+            ignore_delete_many_errors = ignore_errors
+        bound = _config.threshold(threshold, "threshold")
+        self.default_timeout = _config.timeout(default_timeout, "default_timeout")
+        self.ignore_delete_many_errors = ignore_delete_many_errors
+        if clock is not None:
+            self.clock = _config.clock(clock, "clock")
+        self._lock = threading.RLock()
+        self._configure(
+            _config.max_entries(bound),
+            _config.shards(shards, "shards"),
+            _config.byte_count(prototype_bytes, "prototype_bytes"),
+        )
+        self._bound = bound
+
+    @classmethod
+    def factory(
+        cls, app: Flask, config: dict[str, Any], args: list[Any], kwargs: dict[str, Any]
+    ) -> RustCache:
+        """Builds the backend for an application; called by Flask-Caching's ``init_app``.
+
+        Args:
+            app: The application.
+            config: Its configuration, with Flask-Caching's defaults filled in.
+            args: ``CACHE_ARGS``.
+            kwargs: ``default_timeout`` and the like, updated from ``CACHE_OPTIONS``.
+
+        Raises:
+            ValueError: If a setting is out of range; the message names the key and the fix.
+            TypeError: If a setting is of the wrong type, or an option unknown.
+        """
+        options = _config.options(config, kwargs)
+        backend = cls(*args, **options)
+        backend._app = weakref.ref(app)
+        return backend
+
+    def _follows_wall_clock(self) -> bool:
+        """Whether time is ``time.time``; decided once, at the cache's first call."""
+        if self._wall_clock is None:
+            app = None if self._app is None else self._app()
+            testing = app is not None and bool(app.config.get("TESTING"))
+            self._wall_clock = testing or "freezegun" in sys.modules or "time_machine" in sys.modules
+        return self._wall_clock
+
+    @property
+    def _threshold(self) -> float:
+        """The bound as SimpleCache names it; may be assigned, and takes effect at once."""
+        return self._bound
+
+    @_threshold.setter
+    def _threshold(self, threshold: float | str | None) -> None:
+        bound = _config.threshold(threshold, "_threshold")
+        self._set_max_entries(_config.max_entries(bound))
+        self._bound = bound
+
+    @property
+    def _cache(self) -> CacheView:
+        """A live view: key -> ``(expires, bytes)``; reads and deletes go to the cache itself."""
+        return CacheView(self)
+
+    @_cache.setter
+    def _cache(self, value: object) -> NoReturn:
+        raise AttributeError("_cache is a view of the native store; use set() or clear() instead")

@@ -1,0 +1,390 @@
+//! One shard, unlocked: a table that finds entries by key, and the orders in which they leave.
+
+use std::ops::Range;
+
+use hashbrown::HashTable;
+
+use super::account::Account;
+use super::clock::Instant;
+use super::entry::{Entry, Key, Lifetime, Version};
+use super::evicted::{Evicted, RemovalCause, Removed};
+use super::expiry::Expiry;
+use super::policy::Policy;
+use super::slab::Slab;
+use super::stats::Stats;
+use super::store::When;
+use super::sync::Arc;
+
+/// Expired entries that one call clears away. More than one, so that calls catch up with a crowd
+/// that expires at once; few, so that no call is slow.
+const RECLAIMED_PER_CALL: usize = 8;
+
+/// A key with its hash.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Hashed<'a> {
+    pub(super) hash: u64,
+    pub(super) bytes: &'a [u8],
+}
+
+/// A value on its way in.
+#[derive(Debug)]
+pub(super) struct Incoming<'a, V> {
+    pub(super) key: Hashed<'a>,
+    pub(super) value: V,
+    pub(super) lifetime: Lifetime,
+    pub(super) when: When,
+    /// Whether an entry has been reserved for it in the account.
+    pub(super) reserved: bool,
+}
+
+/// See the module. Its methods run under the shard's lock, so they drop no key and no value.
+#[derive(Debug)]
+pub(super) struct Shard<V> {
+    table: HashTable<u32>,
+    slab: Slab<V>,
+    policy: Policy,
+    expiry: Expiry,
+    account: Arc<Account>,
+    stats: Stats,
+    /// Values stored so far: where versions come from.
+    versions: u64,
+    /// Calls so far: tells the store when to look after another shard.
+    calls: usize,
+    /// The entries that this shard is expected to hold.
+    capacity: usize,
+}
+
+impl<V> Shard<V> {
+    pub(super) fn new(account: Arc<Account>, capacity: usize) -> Self {
+        Self {
+            table: HashTable::new(),
+            slab: Slab::new(),
+            policy: Policy::new(capacity),
+            expiry: Expiry::new(),
+            account,
+            stats: Stats::default(),
+            versions: 0,
+            calls: 0,
+            capacity,
+        }
+    }
+
+    /// Does a call's share of the clearing away, and says how many calls there have been.
+    #[inline]
+    pub(super) fn begin_call(&mut self, now: Instant, evicted: &mut Evicted<V>) -> usize {
+        if self.expiry.next_due().is_due(now) {
+            self.reclaim(now, evicted);
+        }
+        self.calls = self.calls.wrapping_add(1);
+        self.calls
+    }
+
+    /// Clears away a few of the expired entries, earliest deadline first; true if there may be more.
+    #[cold]
+    pub(super) fn reclaim(&mut self, now: Instant, evicted: &mut Evicted<V>) -> bool {
+        for _ in 0..RECLAIMED_PER_CALL {
+            let Some(token) = self.due(now) else {
+                return false;
+            };
+            self.remove(token, RemovalCause::Expired, evicted);
+        }
+        true
+    }
+
+    /// A live entry, counted as a hit and told to the policy; or none, counted as a miss.
+    #[inline]
+    pub(super) fn read(
+        &mut self,
+        key: Hashed<'_>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Option<&Entry<V>> {
+        let Some(token) = self.find_live(key, now, evicted) else {
+            self.stats.misses += 1;
+            return None;
+        };
+        self.stats.hits += 1;
+        let entry = self.slab.entry_mut(token);
+        Policy::access(entry);
+        Some(entry)
+    }
+
+    /// A live entry's token. An expired entry of that key leaves.
+    #[inline]
+    pub(super) fn find_live(
+        &mut self,
+        key: Hashed<'_>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Option<u32> {
+        let token = self.find(key)?;
+        if self.slab.entry(token).lifetime.is_expired(now) {
+            self.remove(token, RemovalCause::Expired, evicted);
+            return None;
+        }
+        Some(token)
+    }
+
+    /// A live entry's token, if the entry has that version.
+    pub(super) fn find_version(
+        &mut self,
+        key: Hashed<'_>,
+        version: Version,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Option<u32> {
+        let token = self.find_live(key, now, evicted)?;
+        (self.slab.entry(token).version == version).then_some(token)
+    }
+
+    /// A live entry. Nothing is counted, nothing removed.
+    pub(super) fn peek(&self, key: Hashed<'_>, now: Instant) -> Option<&Entry<V>> {
+        let entry = self.slab.entry(self.find(key)?);
+        if entry.lifetime.is_expired(now) {
+            None
+        } else {
+            Some(entry)
+        }
+    }
+
+    /// Stores a value, or says why not: `Ok(false)` is for good, and the value is in `evicted`;
+    /// `Err` is for want of room, when the store is full and this shard is empty.
+    pub(super) fn insert<'a>(
+        &mut self,
+        incoming: Incoming<'a, V>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Result<bool, Incoming<'a, V>> {
+        let held = self.find_live(incoming.key, now, evicted);
+        let is_new = held.is_none() && !incoming.lifetime.is_expired(now);
+        if is_new {
+            if !incoming.reserved && !self.make_room(now, evicted) {
+                return Err(incoming);
+            }
+            self.insert_new(incoming);
+            return Ok(true);
+        }
+        if incoming.reserved {
+            self.account.release(1);
+        }
+        Ok(self.insert_over(held, incoming, now, evicted))
+    }
+
+    /// Where no entry is added: over a live one, or a value that is expired already.
+    fn insert_over(
+        &mut self,
+        held: Option<u32>,
+        incoming: Incoming<'_, V>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> bool {
+        let Incoming {
+            value,
+            lifetime,
+            when,
+            ..
+        } = incoming;
+        match held {
+            Some(token) if when == When::Always && !lifetime.is_expired(now) => {
+                self.set_lifetime(token, lifetime);
+                self.overwrite(token, value, evicted);
+                return true;
+            }
+            Some(token) if when == When::Always => {
+                self.remove(token, RemovalCause::Explicit, evicted);
+            }
+            _ => {}
+        }
+        evicted.leave_unused(value);
+        false
+    }
+
+    fn insert_new(&mut self, incoming: Incoming<'_, V>) {
+        let Incoming {
+            key,
+            value,
+            lifetime,
+            ..
+        } = incoming;
+        let version = self.next_version();
+        let entry = Entry::new(Key::from(key.bytes), key.hash, value, lifetime, version);
+        let token = self.slab.insert(entry);
+        let slab = &self.slab;
+        self.table
+            .insert_unique(key.hash, token, |&other| slab.entry(other).hash);
+        self.policy.insert(&mut self.slab, token);
+        self.expiry.insert(&mut self.slab, token);
+    }
+
+    /// Gives a live entry another value. Its place in the policy stays: it counts as an access.
+    pub(super) fn overwrite(&mut self, token: u32, value: V, evicted: &mut Evicted<V>) {
+        let version = self.next_version();
+        let entry = self.slab.entry_mut(token);
+        Policy::access(entry);
+        entry.version = version;
+        let value = std::mem::replace(&mut entry.value, value);
+        self.leave(Key::default(), value, RemovalCause::Replaced, evicted);
+    }
+
+    fn set_lifetime(&mut self, token: u32, lifetime: Lifetime) {
+        let old = self.slab.entry(token).lifetime;
+        // Within one tick of the clock the deadline is the same, and so is its place.
+        if old.stale_until == lifetime.stale_until {
+            self.slab.entry_mut(token).lifetime = lifetime;
+            return;
+        }
+        self.expiry.remove(&mut self.slab, token);
+        self.slab.entry_mut(token).lifetime = lifetime;
+        self.expiry.insert(&mut self.slab, token);
+    }
+
+    fn next_version(&mut self) -> Version {
+        self.stats.insertions += 1;
+        self.versions += 1;
+        Version::from_count(self.versions)
+    }
+
+    /// An entry in the account for a new key: a free one, or that of an entry which has to go.
+    fn make_room(&mut self, now: Instant, evicted: &mut Evicted<V>) -> bool {
+        self.account.try_reserve() || self.hand_over(now, evicted)
+    }
+
+    /// Evicts an entry (an expired one first, else the policy's choice) and keeps it reserved in the
+    /// account for the caller. False if the shard is empty.
+    pub(super) fn hand_over(&mut self, now: Instant, evicted: &mut Evicted<V>) -> bool {
+        if let Some(token) = self.due(now) {
+            self.take(token, RemovalCause::Expired, evicted);
+            return true;
+        }
+        let victim = self.policy.victim(&mut self.slab);
+        victim
+            .map(|token| self.take(token, RemovalCause::Size, evicted))
+            .is_some()
+    }
+
+    /// Evicts the policy's choice. False if the shard is empty.
+    pub(super) fn evict(&mut self, evicted: &mut Evicted<V>) -> bool {
+        let victim = self.policy.victim(&mut self.slab);
+        victim
+            .map(|token| self.remove(token, RemovalCause::Size, evicted))
+            .is_some()
+    }
+
+    /// Removes an entry for good.
+    pub(super) fn remove(&mut self, token: u32, cause: RemovalCause, evicted: &mut Evicted<V>) {
+        self.take(token, cause, evicted);
+        self.account.release(1);
+    }
+
+    /// Removes an entry from everything but the account.
+    fn take(&mut self, token: u32, cause: RemovalCause, evicted: &mut Evicted<V>) {
+        let hash = self.slab.entry(token).hash;
+        if let Ok(found) = self.table.find_entry(hash, |&other| other == token) {
+            found.remove();
+        }
+        self.policy.remove(&mut self.slab, token);
+        self.expiry.remove(&mut self.slab, token);
+        let Entry { key, value, .. } = self.slab.remove(token);
+        self.leave(key, value, cause, evicted);
+    }
+
+    fn leave(&mut self, key: Key, value: V, cause: RemovalCause, evicted: &mut Evicted<V>) {
+        self.stats.count_removed(cause, 1);
+        evicted.push(Removed { key, value, cause });
+    }
+
+    /// Hands out everything at once. Counters stay.
+    pub(super) fn empty(&mut self) -> Slab<V> {
+        let count = self.slab.len();
+        self.stats
+            .count_removed(RemovalCause::Explicit, count as u64);
+        self.account.release(count);
+        self.table = HashTable::new();
+        self.policy = Policy::new(self.capacity);
+        self.expiry = Expiry::new();
+        std::mem::replace(&mut self.slab, Slab::new())
+    }
+
+    /// Gives the memory of an empty shard back.
+    pub(super) fn shrink_if_empty(&mut self) {
+        if self.slab.len() == 0 {
+            self.table = HashTable::new();
+            self.slab = Slab::new();
+            self.expiry = Expiry::new();
+        }
+    }
+
+    pub(super) fn set_capacity(&mut self, capacity: usize) {
+        self.capacity = capacity;
+        self.policy.set_capacity(capacity);
+    }
+
+    /// Adds the live keys in a range of slots to `keys`; false if there are no slots after it.
+    pub(super) fn add_keys(&self, slots: Range<u32>, now: Instant, keys: &mut Vec<Key>) -> bool {
+        let more = self.slab.slots() > slots.end as usize;
+        let live = slots.filter_map(|token| self.slab.get(token));
+        keys.extend(
+            live.filter(|e| !e.lifetime.is_expired(now))
+                .map(|e| e.key.clone()),
+        );
+        more
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        Stats {
+            entries: self.slab.len(),
+            ..self.stats
+        }
+    }
+
+    #[inline]
+    fn find(&self, key: Hashed<'_>) -> Option<u32> {
+        let is_key = |&token: &u32| {
+            let entry = self.slab.entry(token);
+            entry.hash == key.hash && *entry.key == *key.bytes
+        };
+        self.table.find(key.hash, is_key).copied()
+    }
+
+    fn due(&self, now: Instant) -> Option<u32> {
+        if self.expiry.next_due().is_due(now) {
+            self.expiry.first()
+        } else {
+            None
+        }
+    }
+
+    /// Recomputes every invariant.
+    pub(super) fn validate(&self) -> Result<(), String> {
+        self.slab.validate()?;
+        self.policy.validate(&self.slab)?;
+        self.expiry.validate(&self.slab)?;
+        if self.table.len() != self.slab.len() {
+            return Err(format!(
+                "table {}, slab {} entries",
+                self.table.len(),
+                self.slab.len()
+            ));
+        }
+        let found = |token, e: &Entry<V>| {
+            self.find(Hashed {
+                hash: e.hash,
+                bytes: &e.key,
+            }) == Some(token)
+        };
+        if let Some((token, _)) = self
+            .slab
+            .iter()
+            .find(|(token, entry)| !found(*token, entry))
+        {
+            return Err(format!("slot {token} is not found by its key"));
+        }
+        let (expected, held) = (self.stats.expected_entries(), self.slab.len() as u64);
+        if expected != held {
+            return Err(format!(
+                "counters account for {expected} entries, {held} are held"
+            ));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,391 @@
+//! The locked front: shards behind a lock each, and one account for all of them.
+
+use std::hash::{BuildHasher, Hasher};
+
+use ahash::RandomState;
+
+use super::account::Account;
+use super::clock::Instant;
+use super::config::{ConfigError, StoreConfig, check_max_entries};
+use super::entry::{Entry, Key, Lifetime, Version};
+use super::evicted::{Evicted, RemovalCause, Removed};
+use super::shard::{Hashed, Incoming, Shard};
+use super::stats::Stats;
+use super::sync::{Arc, Mutex, MutexGuard, Padded};
+
+/// Slots looked at per lock when keys are listed: some 10 microseconds.
+const SLOTS_PER_LOCK: u32 = 256;
+/// Of this many calls on a shard, one looks after another shard too. That shard clears away several
+/// entries per visit, so this keeps up with one new entry per call.
+const CALLS_PER_VISIT: usize = 8;
+
+/// On what condition a value is inserted.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum When {
+    /// In any case: the value takes the place of one that is there.
+    Always,
+    /// Only if no live entry is there. An expired one counts as absent.
+    IfAbsent,
+}
+
+/// What came of an insertion.
+#[must_use = "it holds what the caller has to drop"]
+#[derive(Debug)]
+pub struct Inserted<V> {
+    /// Whether the value is in the store now.
+    pub stored: bool,
+    /// What the caller has to drop: whatever left, and the value if it was not stored.
+    pub evicted: Evicted<V>,
+}
+
+/// A bounded map from bytes to values with a lifetime each.
+///
+/// All methods may be called from any thread, and none runs anybody's code under a lock but the
+/// `view` it was given, which must be short and must not call the store. If `view` panics the store
+/// is none the worse. Each call takes one lock at a time and does a bounded amount of clearing away
+/// of expired entries; what leaves the store comes out as [`Evicted`], to be dropped by the caller.
+#[derive(Debug)]
+pub struct Store<V> {
+    shards: Box<[Padded<Mutex<Shard<V>>>]>,
+    hasher: RandomState,
+    account: Arc<Account>,
+}
+
+impl<V> Store<V> {
+    /// An empty store, with a hash seed of its own. Below 1,024 entries it has one shard, whatever
+    /// was asked for.
+    ///
+    /// # Errors
+    /// If the configuration makes no sense; the error says which part.
+    pub fn new(config: StoreConfig) -> Result<Self, ConfigError> {
+        Self::with_exact_shards(config.with_sensible_shards())
+    }
+
+    /// The same, with as many shards as were asked for however few the entries: for tests.
+    ///
+    /// # Errors
+    /// As for [`Store::new`].
+    pub fn with_exact_shards(config: StoreConfig) -> Result<Self, ConfigError> {
+        let StoreConfig {
+            max_entries,
+            shards,
+        } = config.check()?;
+        let account = Arc::new(Account::new(max_entries));
+        let capacity = max_entries.div_ceil(shards);
+        let new_shard = || Padded(Mutex::new(Shard::new(Arc::clone(&account), capacity)));
+        let shards = std::iter::repeat_with(new_shard).take(shards).collect();
+        Ok(Self {
+            shards,
+            hasher: RandomState::new(),
+            account,
+        })
+    }
+
+    /// Shows a live value to `view`, under the lock. Counts a hit or a miss, and is an access to the
+    /// eviction policy.
+    #[inline]
+    pub fn read<R>(
+        &self,
+        key: &[u8],
+        now: Instant,
+        view: impl FnOnce(&V) -> R,
+    ) -> (Option<R>, Evicted<V>) {
+        self.read_entry(key, now, |entry| view(&entry.value))
+    }
+
+    /// The same, with the version to give to [`Store::replace`].
+    pub fn read_versioned<R>(
+        &self,
+        key: &[u8],
+        now: Instant,
+        view: impl FnOnce(&V) -> R,
+    ) -> (Option<(R, Version)>, Evicted<V>) {
+        self.read_entry(key, now, |entry| (view(&entry.value), entry.version))
+    }
+
+    #[inline]
+    fn read_entry<R>(
+        &self,
+        key: &[u8],
+        now: Instant,
+        view: impl FnOnce(&Entry<V>) -> R,
+    ) -> (Option<R>, Evicted<V>) {
+        self.call(key, now, |shard, key, evicted| {
+            shard.read(key, now, evicted).map(view)
+        })
+    }
+
+    /// Whether a live entry is there. Counts no hit or miss, and is no access to the policy.
+    pub fn contains(&self, key: &[u8], now: Instant) -> (bool, Evicted<V>) {
+        self.call(key, now, |shard, key, evicted| {
+            shard.find_live(key, now, evicted).is_some()
+        })
+    }
+
+    /// Stores a value. Should the store be full, an entry is evicted: an expired one of the key's
+    /// shard if there is one, else the policy's choice.
+    ///
+    /// A value whose lifetime is over at `now` is never stored and takes no slot; with
+    /// [`When::Always`] a live entry in its way is removed ([`RemovalCause::Explicit`]).
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "five and self, each of which every caller has at hand"
+    )]
+    pub fn insert(
+        &self,
+        key: &[u8],
+        value: V,
+        lifetime: Lifetime,
+        now: Instant,
+        when: When,
+    ) -> Inserted<V> {
+        let key = self.hashed(key);
+        let mut evicted = Evicted::nothing();
+        let mut incoming = Incoming {
+            key,
+            value,
+            lifetime,
+            when,
+            reserved: false,
+        };
+        loop {
+            let mut shard = self.shard(key.hash).lock();
+            let calls = shard.begin_call(now, &mut evicted);
+            let outcome = shard.insert(incoming, now, &mut evicted);
+            drop(shard);
+            match outcome {
+                Ok(stored) => {
+                    self.visit_another(calls, now, &mut evicted);
+                    return Inserted { stored, evicted };
+                }
+                Err(back) => incoming = back,
+            }
+            incoming.reserved = self.hand_over(now, &mut evicted);
+            if !incoming.reserved {
+                // All shards are empty, all room is reserved: others are about to insert.
+                std::thread::yield_now();
+            }
+        }
+    }
+
+    /// Stores a value over a live entry that still has the version that was read, and keeps that
+    /// entry's lifetime. Otherwise stores nothing.
+    pub fn replace(&self, key: &[u8], version: Version, value: V, now: Instant) -> Inserted<V> {
+        let (stored, evicted) = self.call(key, now, |shard, key, evicted| {
+            let Some(token) = shard.find_version(key, version, now, evicted) else {
+                evicted.leave_unused(value);
+                return false;
+            };
+            shard.overwrite(token, value, evicted);
+            true
+        });
+        Inserted { stored, evicted }
+    }
+
+    /// Removes an entry; true if a live one was there.
+    pub fn remove(&self, key: &[u8], now: Instant) -> (bool, Evicted<V>) {
+        self.call(key, now, |shard, key, evicted| {
+            let token = shard.find_live(key, now, evicted);
+            token
+                .map(|token| shard.remove(token, RemovalCause::Explicit, evicted))
+                .is_some()
+        })
+    }
+
+    /// Removes everything, at one moment. Takes time in proportion to the entries, after the unlock.
+    pub fn clear(&self) -> Evicted<V> {
+        let mut guards = self.lock_all();
+        let slabs: Vec<_> = guards.iter_mut().map(|shard| shard.empty()).collect();
+        drop(guards);
+        let mut evicted = Evicted::nothing();
+        for Entry { key, value, .. } in slabs.into_iter().flat_map(super::slab::Slab::into_entries)
+        {
+            evicted.push(Removed {
+                key,
+                value,
+                cause: RemovalCause::Explicit,
+            });
+        }
+        evicted
+    }
+
+    /// Removes every expired entry. Takes time in proportion to their number.
+    pub fn purge_expired(&self, now: Instant) -> Evicted<V> {
+        let mut evicted = Evicted::nothing();
+        for Padded(shard) in &self.shards {
+            while shard.lock().reclaim(now, &mut evicted) {}
+            shard.lock().shrink_if_empty();
+        }
+        evicted
+    }
+
+    /// The number of live entries. Exact, as it removes every expired one first.
+    pub fn len(&self, now: Instant) -> (usize, Evicted<V>) {
+        let evicted = self.purge_expired(now);
+        (self.account.held(), evicted)
+    }
+
+    /// The live keys, in no order. Counts nothing and removes nothing. What other threads do in the
+    /// meantime may or may not be seen: the locks are released every few hundred keys.
+    #[must_use]
+    pub fn keys(&self, now: Instant) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for Padded(shard) in &self.shards {
+            let mut from = 0;
+            while shard
+                .lock()
+                .add_keys(from..from.saturating_add(SLOTS_PER_LOCK), now, &mut keys)
+            {
+                from = from.saturating_add(SLOTS_PER_LOCK);
+            }
+        }
+        keys
+    }
+
+    /// Shows a live value and its lifetime to `view`, under the lock. Counts nothing, removes
+    /// nothing and is no access to the policy.
+    pub fn peek<R>(
+        &self,
+        key: &[u8],
+        now: Instant,
+        view: impl FnOnce(&V, Lifetime) -> R,
+    ) -> Option<R> {
+        let key = self.hashed(key);
+        let shard = self.shard(key.hash).lock();
+        shard
+            .peek(key, now)
+            .map(|entry| view(&entry.value, entry.lifetime))
+    }
+
+    /// Changes the bound, and evicts down to it at once. The number of shards stays.
+    ///
+    /// # Errors
+    /// If `max_entries` is 0.
+    pub fn set_max_entries(&self, max_entries: usize) -> Result<Evicted<V>, ConfigError> {
+        check_max_entries(max_entries)?;
+        self.account.set_max_entries(max_entries);
+        let capacity = max_entries.div_ceil(self.shards.len());
+        // Takes every lock once: after this nobody is about to insert under the old bound.
+        self.shards
+            .iter()
+            .for_each(|Padded(shard)| shard.lock().set_capacity(capacity));
+        let mut evicted = Evicted::nothing();
+        while self.account.is_over() {
+            // Others may hold reservations for entries that are not there yet.
+            if !self.evict_round(&mut evicted) {
+                std::thread::yield_now();
+            }
+        }
+        Ok(evicted)
+    }
+
+    /// The bound.
+    #[must_use]
+    pub fn max_entries(&self) -> usize {
+        self.account.max_entries()
+    }
+
+    /// What the store has done so far. `entries` is never above the bound.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let mut sum = Stats::default();
+        self.shards
+            .iter()
+            .for_each(|Padded(shard)| sum.add(&shard.lock().stats()));
+        // Not the sum: an entry counted in one shard may have made room for one counted in the next.
+        Stats {
+            entries: self.account.held(),
+            ..sum
+        }
+    }
+
+    /// Recomputes every invariant from scratch. To be called while no other thread inserts; takes
+    /// time in proportion to the entries.
+    ///
+    /// # Errors
+    /// Says which invariant is broken.
+    pub fn validate(&self) -> Result<(), String> {
+        let guards = self.lock_all();
+        guards.iter().try_for_each(|shard| shard.validate())?;
+        let sum: usize = guards.iter().map(|shard| shard.stats().entries).sum();
+        let (held, bound) = (self.account.held(), self.max_entries());
+        if sum == held && held <= bound {
+            return Ok(());
+        }
+        Err(format!(
+            "{sum} entries in shards, {held} in the account, bound {bound}"
+        ))
+    }
+
+    /// What most operations are: one shard, locked once, with something to drop afterwards.
+    #[inline]
+    fn call<'k, R>(
+        &self,
+        key: &'k [u8],
+        now: Instant,
+        act: impl FnOnce(&mut Shard<V>, Hashed<'k>, &mut Evicted<V>) -> R,
+    ) -> (R, Evicted<V>) {
+        let key = self.hashed(key);
+        // Made before the guard: should `act` panic, it is dropped after the unlock.
+        let mut evicted = Evicted::nothing();
+        let mut shard = self.shard(key.hash).lock();
+        let calls = shard.begin_call(now, &mut evicted);
+        let result = act(&mut shard, key, &mut evicted);
+        drop(shard);
+        self.visit_another(calls, now, &mut evicted);
+        (result, evicted)
+    }
+
+    #[inline]
+    fn hashed<'k>(&self, bytes: &'k [u8]) -> Hashed<'k> {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(bytes);
+        Hashed {
+            hash: hasher.finish(),
+            bytes,
+        }
+    }
+
+    /// By bits that a shard's table makes no use of (it takes the lowest and the highest).
+    #[inline]
+    fn shard(&self, hash: u64) -> &Mutex<Shard<V>> {
+        let index = usize::try_from(hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
+        &self.shards[index].0
+    }
+
+    fn lock_all(&self) -> Vec<MutexGuard<'_, Shard<V>>> {
+        self.shards
+            .iter()
+            .map(|Padded(shard)| shard.lock())
+            .collect()
+    }
+
+    /// Now and then lets a call look after another shard, if nobody is in it: entries that expire
+    /// are reclaimed whichever keys the later calls are about.
+    #[inline]
+    fn visit_another(&self, calls: usize, now: Instant, evicted: &mut Evicted<V>) {
+        if self.shards.len() > 1 && calls.is_multiple_of(CALLS_PER_VISIT) {
+            let index = (calls / CALLS_PER_VISIT) & (self.shards.len() - 1);
+            let Some(mut shard) = self.shards[index].0.try_lock() else {
+                return;
+            };
+            shard.reclaim(now, evicted);
+        }
+    }
+
+    /// Evicts an entry of any shard and keeps it reserved. False if all are empty.
+    fn hand_over(&self, now: Instant, evicted: &mut Evicted<V>) -> bool {
+        self.shards
+            .iter()
+            .any(|Padded(shard)| shard.lock().hand_over(now, evicted))
+    }
+
+    /// Evicts one entry of each shard while too many are held. False if all are empty.
+    fn evict_round(&self, evicted: &mut Evicted<V>) -> bool {
+        let mut any = false;
+        for Padded(shard) in &self.shards {
+            any |= self.account.is_over() && shard.lock().evict(evicted);
+        }
+        any
+    }
+}

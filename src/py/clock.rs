@@ -1,0 +1,138 @@
+//! Which clock a store goes by, and its time as the core's instants.
+//!
+//! Production reads the monotonic clock natively. A store may instead follow a callable (`clock=`) or
+//! `time.time`, looked up at each call so that frozen time is followed. Whatever the source, time goes
+//! on from where it was when the source changes: an offset is kept beside it.
+
+use std::sync::atomic::Ordering;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use super::errors::Error;
+use crate::core::sync::{AtomicI64, AtomicU8, AtomicUsize};
+use crate::core::{Instant, coarse_now};
+
+/// Room below any clock's zero: a hand-moved clock may run 146 years back without reaching instant 0.
+const ORIGIN: i64 = 1 << 62;
+
+/// Where the time comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Source {
+    /// The monotonic clock.
+    Native = 0,
+    /// `time.time`, late-bound.
+    Wall = 1,
+    /// The store's own `clock` attribute.
+    Callable = 2,
+}
+
+/// A store's clock. Cheap to read; its source changes rarely.
+#[derive(Debug)]
+pub(super) struct Clock {
+    source: AtomicU8,
+    /// Added to the source's nanoseconds, so that time is continuous over a change of source.
+    offset: AtomicI64,
+    /// The latest time that a callable told, for when it can be asked no more.
+    told: AtomicI64,
+    /// The address of the callable in use: only ever compared, to notice another one.
+    callable: AtomicUsize,
+}
+
+impl Clock {
+    pub(super) fn new() -> Self {
+        Self {
+            source: AtomicU8::new(Source::Native as u8),
+            offset: AtomicI64::new(ORIGIN),
+            told: AtomicI64::new(ORIGIN),
+            callable: AtomicUsize::new(0),
+        }
+    }
+
+    /// The source in use.
+    #[inline]
+    pub(super) fn source(&self) -> Source {
+        match self.source.load(Ordering::Relaxed) {
+            0 => Source::Native,
+            1 => Source::Wall,
+            _ => Source::Callable,
+        }
+    }
+
+    /// The present instant. `store` is the Python object whose `clock` attribute may be asked.
+    ///
+    /// Raises what the callable raises, or `TypeError` if it returns no finite number.
+    #[inline]
+    pub(super) fn now(&self, store: &Bound<'_, PyAny>) -> PyResult<Instant> {
+        let source = self.source();
+        let shifted = self.shifted(source_nanos(store, source)?);
+        if source == Source::Callable {
+            self.told.store(shifted, Ordering::Relaxed);
+        }
+        Ok(Instant::from_nanos(u64::try_from(shifted).unwrap_or(0)))
+    }
+
+    /// Goes by another source from now on; entries keep the lifetime that they have left.
+    ///
+    /// Raises as [`Self::now`] does; then nothing has changed.
+    pub(super) fn switch(&self, store: &Bound<'_, PyAny>, to: Source) -> PyResult<()> {
+        let callable = if to == Source::Callable { clock_attribute(store)?.as_ptr() as usize } else { 0 };
+        if to == self.source() && callable == self.callable.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        let before = match self.source() {
+            Source::Callable => self.told.load(Ordering::Relaxed),
+            source => self.shifted(source_nanos(store, source)?),
+        };
+        let after = source_nanos(store, to)?;
+        self.offset.store(before.saturating_sub(after), Ordering::Relaxed);
+        self.told.store(before, Ordering::Relaxed);
+        self.callable.store(callable, Ordering::Relaxed);
+        self.source.store(to as u8, Ordering::Relaxed);
+        Ok(())
+    }
+
+    #[inline]
+    fn shifted(&self, nanos: i64) -> i64 {
+        nanos.saturating_add(self.offset.load(Ordering::Relaxed))
+    }
+}
+
+#[inline]
+fn source_nanos(store: &Bound<'_, PyAny>, source: Source) -> PyResult<i64> {
+    match source {
+        Source::Native => Ok(coarse_now().as_nanos().cast_signed()),
+        Source::Wall => seconds_to_nanos(&wall_time(store.py())?),
+        Source::Callable => seconds_to_nanos(&clock_attribute(store)?.call0()?),
+    }
+}
+
+fn clock_attribute<'py>(store: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    store.getattr(intern!(store.py(), "clock"))
+}
+
+/// `time.time()`, looked up now.
+pub(super) fn wall_time(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    static TIME: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let module = TIME.get_or_try_init(py, || Ok::<_, PyErr>(py.import("time")?.unbind()))?;
+    module.bind(py).call_method0(intern!(py, "time"))
+}
+
+/// Whole seconds and the fraction apart, so that adding whole seconds to a time is exact.
+#[expect(clippy::cast_possible_truncation, reason = "`as` saturates at the ends of time")]
+fn seconds_to_nanos(seconds: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let value = seconds.extract::<f64>().map_err(|_| clock_error(seconds))?;
+    if !value.is_finite() {
+        return Err(clock_error(seconds));
+    }
+    let whole = value.floor();
+    let fraction = ((value - whole) * 1e9).round() as i64;
+    Ok((whole as i64).saturating_mul(1_000_000_000).saturating_add(fraction))
+}
+
+fn clock_error(what: &Bound<'_, PyAny>) -> PyErr {
+    let text = what.repr().map_or_else(|_| String::from("an object"), |repr| repr.to_string());
+    Error::Clock(text).into()
+}

@@ -1,0 +1,295 @@
+//! Python objects to the compact form. No Python code runs here, so nothing changes under our hands
+//! but by the collector's finalisers and, on free-threaded builds, by other threads; both are noticed.
+
+use std::collections::HashMap;
+
+use ahash::RandomState;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
+
+use super::{Compact, MAX_DEPTH, tag};
+use crate::py::codec::immutable;
+use crate::py::ffi;
+
+/// Longer str and bytes are kept by reference: the object's header is small beside them, and a hit
+/// need not copy them.
+const INLINE_BYTES: usize = 256;
+
+/// A str with more references than this is taken to live as long as the program (a literal, an interned
+/// key): a reference to it costs 8 bytes and no time.
+const COMMON: isize = 8;
+
+/// References to an object that occurs once: its container's and our own.
+const SINGLE: isize = 2;
+
+/// Why a value has no compact form.
+enum Stop {
+    /// Something in it is of no kind of ours: pickle may take it.
+    Unsupported,
+    /// Python raised.
+    Raised(PyErr),
+}
+
+impl From<PyErr> for Stop {
+    fn from(error: PyErr) -> Self {
+        Self::Raised(error)
+    }
+}
+
+/// The compact form of a list, dict, set or tuple; None if it holds what only pickle can store.
+pub(in crate::py::codec) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Option<Compact>> {
+    let mut encoder = Encoder::default();
+    match encoder.container(value, MAX_DEPTH, true) {
+        Ok(()) => Ok(Some(encoder.finish())),
+        Err(Stop::Unsupported) => Ok(None),
+        Err(Stop::Raised(error)) => Err(error),
+    }
+}
+
+/// Where an object that was met before stands.
+#[derive(Clone, Copy)]
+enum Met {
+    /// Under this number.
+    Kept(u32),
+    /// A tuple whose items are still being written: a cycle through it has no form here.
+    Unfinished,
+}
+
+#[derive(Default)]
+struct Encoder<'py> {
+    bytes: Vec<u8>,
+    leaves: Vec<Bound<'py, PyAny>>,
+    leaf_numbers: HashMap<usize, usize, RandomState>,
+    met: HashMap<usize, Met, RandomState>,
+    /// Holds what `met` knows by address, so that no address is used again meanwhile.
+    held: Vec<Bound<'py, PyAny>>,
+    kept: u32,
+    aliased: bool,
+}
+
+impl<'py> Encoder<'py> {
+    fn finish(self) -> Compact {
+        Compact {
+            bytes: self.bytes.into_boxed_slice(),
+            leaves: self.leaves.into_iter().map(Bound::unbind).collect(),
+            kept: self.kept,
+            aliased: self.aliased,
+        }
+    }
+
+    fn value(&mut self, value: &Bound<'py, PyAny>, depth: usize) -> Result<(), Stop> {
+        if let Ok(text) = value.cast_exact::<PyString>() {
+            self.text(text);
+        } else if let Ok(int) = value.cast_exact::<PyInt>() {
+            self.int(int);
+        } else if value.is_none() {
+            self.bytes.push(tag::NONE);
+        } else if let Ok(truth) = value.cast_exact::<PyBool>() {
+            self.bytes.push(if truth.is_true() { tag::TRUE } else { tag::FALSE });
+        } else if let Ok(float) = value.cast_exact::<PyFloat>() {
+            self.bytes.push(tag::FLOAT);
+            self.bytes.extend_from_slice(&float.value().to_le_bytes());
+        } else if let Ok(bytes) = value.cast_exact::<PyBytes>() {
+            self.byte_string(bytes);
+        } else {
+            return self.container(value, depth, false);
+        }
+        Ok(())
+    }
+
+    /// A list, dict, set or tuple, or a rarer leaf.
+    fn container(&mut self, value: &Bound<'py, PyAny>, depth: usize, root: bool) -> Result<(), Stop> {
+        if self.back_reference(value, true)? {
+            return Ok(());
+        }
+        let depth = depth.checked_sub(1).ok_or(Stop::Unsupported)?;
+        // A root may be referred to from within itself however few references it seems to have.
+        let keep = root || ffi::reference_count(value) > SINGLE;
+        if let Ok(dict) = value.cast_exact::<PyDict>() {
+            self.begin(value, tag::DICT, dict.len(), keep);
+            self.dict(dict, depth)
+        } else if let Ok(list) = value.cast_exact::<PyList>() {
+            self.begin(value, tag::LIST, list.len(), keep);
+            self.list(list, depth)
+        } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+            self.tuple(tuple, depth, keep)
+        } else if let Ok(set) = value.cast_exact::<PySet>() {
+            self.begin(value, tag::SET, set.len(), keep);
+            self.set(set)
+        } else if !root && immutable::is_leaf(value, depth)? {
+            self.leaf(value);
+            Ok(())
+        } else {
+            Err(Stop::Unsupported)
+        }
+    }
+
+    fn list(&mut self, list: &Bound<'py, PyList>, depth: usize) -> Result<(), Stop> {
+        let len = list.len();
+        for index in 0..len {
+            let item = list.get_item(index).map_err(|_| Stop::Unsupported)?;
+            self.value(&item, depth)?;
+        }
+        same_length(list.len(), len)
+    }
+
+    fn dict(&mut self, dict: &Bound<'py, PyDict>, depth: usize) -> Result<(), Stop> {
+        let (mut position, mut count) = (0, 0);
+        while let Some((key, value)) = ffi::dict_next(dict, &mut position) {
+            self.hashable(&key, depth)?;
+            self.value(&value, depth)?;
+            count += 1;
+        }
+        same_length(dict.len(), count)
+    }
+
+    fn set(&mut self, set: &Bound<'py, PySet>) -> Result<(), Stop> {
+        let mut count = 0;
+        for item in set.as_any().try_iter()? {
+            self.hashable(&item?, MAX_DEPTH)?;
+            count += 1;
+        }
+        same_length(set.len(), count)
+    }
+
+    /// A tuple is numbered once it is complete, as it cannot be made before its items are.
+    fn tuple(&mut self, tuple: &Bound<'py, PyTuple>, depth: usize, keep: bool) -> Result<(), Stop> {
+        self.tag(tag::TUPLE, keep);
+        self.number(tuple.len());
+        if keep {
+            self.met.insert(address(tuple), Met::Unfinished);
+        }
+        for item in tuple.iter() {
+            self.value(&item, depth)?;
+        }
+        if keep {
+            self.keep(tuple);
+        }
+        Ok(())
+    }
+
+    /// A dict's key or a set's item: immutable, or the tree could not be rebuilt without its code.
+    fn hashable(&mut self, item: &Bound<'py, PyAny>, depth: usize) -> Result<(), Stop> {
+        if immutable::is_scalar(item) {
+            return self.value(item, depth);
+        }
+        if immutable::is_leaf(item, depth)? {
+            self.leaf(item);
+            return Ok(());
+        }
+        Err(Stop::Unsupported)
+    }
+
+    fn text(&mut self, text: &Bound<'py, PyString>) {
+        let references = ffi::reference_count(text);
+        match text.to_str() {
+            // Lone surrogates have no UTF-8.
+            Err(_) => self.leaf(text),
+            Ok(utf8) if references > COMMON || utf8.len() >= INLINE_BYTES => self.leaf(text),
+            Ok(utf8) => self.inline(text, tag::STR, utf8.as_bytes(), references > SINGLE),
+        }
+    }
+
+    fn byte_string(&mut self, bytes: &Bound<'py, PyBytes>) {
+        let content = bytes.as_bytes();
+        if content.len() >= INLINE_BYTES {
+            self.leaf(bytes);
+        } else {
+            self.inline(bytes, tag::BYTES, content, ffi::reference_count(bytes) > SINGLE);
+        }
+    }
+
+    fn inline(&mut self, object: &Bound<'py, PyAny>, tag: u8, content: &[u8], keep: bool) {
+        if let Some(Met::Kept(number)) = self.met.get(&address(object)).copied() {
+            return self.back(number);
+        }
+        self.tag(tag, keep);
+        self.number(content.len());
+        self.bytes.extend_from_slice(content);
+        if keep {
+            self.keep(object);
+        }
+    }
+
+    fn int(&mut self, int: &Bound<'py, PyInt>) {
+        match int.extract::<i64>() {
+            Ok(small @ 0..=0x7f) => self.bytes.push(tag::SMALL | small as u8),
+            Ok(number) => {
+                self.bytes.push(tag::INT);
+                self.varint(((number << 1) ^ (number >> 63)).cast_unsigned());
+            }
+            // Beyond 64 bits.
+            Err(_) => self.leaf(int),
+        }
+    }
+
+    /// A reference to an immutable object, counted once however often it occurs.
+    fn leaf(&mut self, object: &Bound<'py, PyAny>) {
+        let next = self.leaves.len();
+        let number = *self.leaf_numbers.entry(address(object)).or_insert(next);
+        if number == next {
+            self.leaves.push(object.clone());
+        }
+        self.bytes.push(tag::LEAF);
+        self.number(number);
+    }
+
+    /// Writes a reference to an object that was met before; false if this is the first time.
+    fn back_reference(&mut self, object: &Bound<'py, PyAny>, container: bool) -> Result<bool, Stop> {
+        match self.met.get(&address(object)).copied() {
+            None => Ok(false),
+            Some(Met::Unfinished) => Err(Stop::Unsupported),
+            Some(Met::Kept(number)) => {
+                self.aliased |= container;
+                self.back(number);
+                Ok(true)
+            }
+        }
+    }
+
+    fn back(&mut self, number: u32) {
+        self.bytes.push(tag::BACK);
+        self.varint(u64::from(number));
+    }
+
+    /// The head of a container that exists, empty, before its items do.
+    fn begin(&mut self, container: &Bound<'py, PyAny>, tag: u8, len: usize, keep: bool) {
+        self.tag(tag, keep);
+        self.number(len);
+        if keep {
+            self.keep(container);
+        }
+    }
+
+    fn keep(&mut self, object: &Bound<'py, PyAny>) {
+        self.met.insert(address(object), Met::Kept(self.kept));
+        self.held.push(object.clone());
+        self.kept += 1;
+    }
+
+    fn tag(&mut self, tag: u8, keep: bool) {
+        self.bytes.push(if keep { tag | tag::KEEP } else { tag });
+    }
+
+    fn number(&mut self, number: usize) {
+        self.varint(number as u64);
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time are what is wanted")]
+    fn varint(&mut self, mut number: u64) {
+        while number > 0x7f {
+            self.bytes.push(number as u8 | 0x80);
+            number >>= 7;
+        }
+        self.bytes.push(number as u8);
+    }
+}
+
+fn address<T>(object: &Bound<'_, T>) -> usize {
+    object.as_ptr() as usize
+}
+
+/// A container that changed while it was read is not stored half: pickle decides.
+fn same_length(now: usize, read: usize) -> Result<(), Stop> {
+    if now == read { Ok(()) } else { Err(Stop::Unsupported) }
+}

@@ -1,0 +1,100 @@
+//! Trees of exact dict, list, set and tuple: stored compact; from its second hit a tree may also keep a
+//! prototype, if the budget has room for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PySet, PyTuple};
+
+use super::compact::{self, Compact};
+use super::prototype::Node;
+use crate::core::sync::{AtomicBool, Mutex};
+use crate::py::prototypes::{Budget, Lease};
+
+/// A stored tree.
+pub(in crate::py) struct Copied {
+    compact: Compact,
+    /// Set by a first hit; a second one makes the prototype.
+    hit_before: AtomicBool,
+    /// Set by each hit on the prototype, cleared by the budget's second look.
+    used: AtomicBool,
+    prototype: Mutex<Option<Arc<Prototype>>>,
+}
+
+/// The hot form, and what it takes of the budget.
+pub(in crate::py) struct Prototype {
+    root: Node,
+    /// Gives its bytes back when the prototype goes.
+    _lease: Lease,
+}
+
+impl Copied {
+    /// The stored form of a container; None if the value is none, or holds what only pickle can store.
+    pub(in crate::py) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+        let container = value.is_exact_instance_of::<PyDict>()
+            || value.is_exact_instance_of::<PyList>()
+            || value.is_exact_instance_of::<PyTuple>()
+            || value.is_exact_instance_of::<PySet>();
+        if !container {
+            return Ok(None);
+        }
+        Ok(compact::encode(value)?.map(Self::new))
+    }
+
+    fn new(compact: Compact) -> Self {
+        Self {
+            compact,
+            hit_before: AtomicBool::new(false),
+            used: AtomicBool::new(false),
+            prototype: Mutex::new(None),
+        }
+    }
+
+    /// A tree of the caller's own. Raises `MemoryError`, or what hashing a key raises.
+    pub(in crate::py) fn decode<'py>(
+        this: &Arc<Self>,
+        py: Python<'py>,
+        budget: &Arc<Budget>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(prototype) = this.hot() {
+            this.used.store(true, Ordering::Relaxed);
+            return prototype.root.copy(py);
+        }
+        if this.hit_before.swap(true, Ordering::Relaxed) && this.compact.is_plain_tree() {
+            this.warm_up(py, budget)?;
+        }
+        this.compact.decode(py)
+    }
+
+    fn hot(&self) -> Option<Arc<Prototype>> {
+        self.prototype.lock().clone()
+    }
+
+    /// Makes the prototype, if the budget has room or finds some.
+    fn warm_up(self: &Arc<Self>, py: Python<'_>, budget: &Arc<Budget>) -> PyResult<()> {
+        if !budget.may_hold_more() {
+            return Ok(());
+        }
+        let root = Node::take_apart(&self.compact.decode(py)?)?;
+        if let Some(lease) = budget.lease(root.size(py)?) {
+            let prototype = Arc::new(Prototype { root, _lease: lease });
+            let before = self.prototype.lock().replace(prototype);
+            // Out of the lock: another thread may have been as quick.
+            drop(before);
+            budget.remember(self);
+        }
+        Ok(())
+    }
+
+    /// The budget's second look: was the prototype used since the last one?
+    pub(in crate::py) fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+
+    /// Gives the prototype up; the caller drops it out of every lock.
+    pub(in crate::py) fn cool_down(&self) -> Option<Arc<Prototype>> {
+        self.hit_before.store(false, Ordering::Relaxed);
+        self.prototype.lock().take()
+    }
+}

@@ -1,0 +1,86 @@
+//! Values that are shared by reference: exact types that nobody can change and that cannot reach back.
+
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyComplex, PyDate, PyDateTime, PyDelta, PyFloat, PyFrozenSet, PyInt, PyString,
+    PyTime, PyTuple, PyTzInfoAccess,
+};
+
+use crate::py::ffi;
+use crate::py::imports::{DECIMAL, MARKUP, TIMEZONE, UUID};
+
+/// How deep tuples and frozensets may nest and still be shared; deeper ones are pickled.
+const MAX_DEPTH: usize = 64;
+
+/// May every caller be given this very object?
+pub(in crate::py) fn is_immutable(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    is_leaf(value, MAX_DEPTH)
+}
+
+/// The same for a part of a tree, `depth` levels from the limit.
+#[inline]
+pub(super) fn is_leaf(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
+    if is_scalar(value) {
+        return Ok(true);
+    }
+    if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+        return frozen(value, tuple.iter(), depth);
+    }
+    if let Ok(set) = value.cast_exact::<PyFrozenSet>() {
+        return frozen(value, set.iter(), depth);
+    }
+    is_object(value)
+}
+
+/// The types of nearly all leaves.
+#[inline]
+pub(super) fn is_scalar(value: &Bound<'_, PyAny>) -> bool {
+    value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_none()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyBytes>()
+        || value.is_exact_instance_of::<PyComplex>()
+}
+
+/// A tuple or frozenset of leaves. It cannot be part of a cycle, so the collector is spared it (as it
+/// does with tuples itself, when it comes across them).
+fn frozen<'py>(
+    container: &Bound<'py, PyAny>,
+    items: impl Iterator<Item = Bound<'py, PyAny>>,
+    depth: usize,
+) -> PyResult<bool> {
+    let Some(depth) = depth.checked_sub(1) else {
+        return Ok(false);
+    };
+    for item in items {
+        if !is_leaf(&item, depth)? {
+            return Ok(false);
+        }
+    }
+    ffi::untrack(container);
+    Ok(true)
+}
+
+fn is_object(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    if value.is_exact_instance_of::<PyDate>() || value.is_exact_instance_of::<PyDelta>() {
+        return Ok(true);
+    }
+    if let Ok(datetime) = value.cast_exact::<PyDateTime>() {
+        return has_plain_zone(datetime);
+    }
+    if let Ok(time) = value.cast_exact::<PyTime>() {
+        return has_plain_zone(time);
+    }
+    let class = value.get_type();
+    Ok(DECIMAL.is(&class)? || UUID.is(&class)? || MARKUP.is(&class)?)
+}
+
+/// No zone, or one of the standard library's fixed offsets: others are objects of unknown code.
+fn has_plain_zone<'py>(moment: &impl PyTzInfoAccess<'py>) -> PyResult<bool> {
+    match moment.get_tzinfo() {
+        None => Ok(true),
+        Some(zone) => TIMEZONE.is(&zone.get_type()),
+    }
+}

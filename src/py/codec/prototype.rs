@@ -1,0 +1,202 @@
+//! A private tree of Python containers that is copied natively for each hit: what is hot pays memory for speed.
+//!
+//! Each node keeps a container whose immutable items are in place and whose inner containers are blanked
+//! out (None); a copy is the container's own shallow copy with fresh inner copies put in. The blanked
+//! containers hold nothing that could reach back, so they are taken out of the collector's sight.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
+
+use crate::py::ffi;
+
+/// One container of the tree, and the containers within it by position or key.
+pub(super) enum Node {
+    List { blank: Py<PyList>, inner: Box<[(usize, Node)]> },
+    Dict { blank: Py<PyDict>, inner: Box<[(Py<PyAny>, Node)]> },
+    Set { blank: Py<PySet> },
+    Tuple { blank: Py<PyTuple>, inner: Box<[(usize, Node)]> },
+    /// An immutable object in a container's place: a rare leaf whose type is a container's.
+    Leaf { object: Py<PyAny> },
+}
+
+impl Node {
+    /// Takes a freshly decoded tree apart, which must be nobody else's and a plain tree.
+    pub(super) fn take_apart(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(dict) = value.cast_exact::<PyDict>() {
+            Self::from_dict(dict)
+        } else if let Ok(list) = value.cast_exact::<PyList>() {
+            Self::from_list(list)
+        } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+            Self::from_tuple(tuple)
+        } else if let Ok(set) = value.cast_exact::<PySet>() {
+            ffi::untrack(set);
+            Ok(Self::Set { blank: set.clone().unbind() })
+        } else {
+            Ok(Self::Leaf { object: value.clone().unbind() })
+        }
+    }
+
+    fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Self> {
+        let py = dict.py();
+        let mut inner = Vec::new();
+        // Only values are replaced, which leaves the dict's order and size as they are.
+        let mut position = 0;
+        while let Some((key, value)) = ffi::dict_next(dict, &mut position) {
+            if is_container(&value) {
+                dict.set_item(&key, py.None())?;
+                inner.push((key.unbind(), Self::take_apart(&value)?));
+            }
+        }
+        ffi::untrack(dict);
+        Ok(Self::Dict { blank: dict.clone().unbind(), inner: inner.into_boxed_slice() })
+    }
+
+    fn from_list(list: &Bound<'_, PyList>) -> PyResult<Self> {
+        let py = list.py();
+        let mut inner = Vec::new();
+        for (index, item) in list.iter().enumerate() {
+            if is_container(&item) {
+                list.set_item(index, py.None())?;
+                inner.push((index, Self::take_apart(&item)?));
+            }
+        }
+        ffi::untrack(list);
+        Ok(Self::List { blank: list.clone().unbind(), inner: inner.into_boxed_slice() })
+    }
+
+    fn from_tuple(tuple: &Bound<'_, PyTuple>) -> PyResult<Self> {
+        let py = tuple.py();
+        let mut inner = Vec::new();
+        let mut items = Vec::with_capacity(tuple.len());
+        for (index, item) in tuple.iter().enumerate() {
+            if is_container(&item) {
+                inner.push((index, Self::take_apart(&item)?));
+                items.push(py.None().into_bound(py));
+            } else {
+                items.push(item);
+            }
+        }
+        let blank = PyTuple::new(py, items)?;
+        ffi::untrack(&blank);
+        Ok(Self::Tuple { blank: blank.unbind(), inner: inner.into_boxed_slice() })
+    }
+
+    /// A tree of the caller's own. Raises `MemoryError` only.
+    pub(super) fn copy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Dict { blank, inner } => copy_dict(blank.bind(py), inner),
+            Self::List { blank, inner } => copy_list(blank.bind(py), inner),
+            Self::Tuple { blank, inner } => copy_tuple(blank.bind(py), inner),
+            Self::Set { blank } => Ok(PySet::new(py, blank.bind(py).iter())?.into_any()),
+            Self::Leaf { object } => Ok(object.bind(py).clone()),
+        }
+    }
+
+    /// What the tree takes, in bytes: containers by their own word, nodes and leaves that it alone holds.
+    pub(super) fn size(&self, py: Python<'_>) -> PyResult<usize> {
+        let node = size_of::<Self>();
+        let inner = match self {
+            Self::Leaf { .. } => return Ok(node),
+            Self::Dict { inner, .. } => sizes(py, inner.iter().map(|(_, child)| child))?,
+            Self::List { inner, .. } | Self::Tuple { inner, .. } => {
+                sizes(py, inner.iter().map(|(_, child)| child))?
+            }
+            Self::Set { .. } => 0,
+        };
+        Ok(node + inner + container_size(self.blank(py))? + leaf_sizes(self.blank(py))?)
+    }
+
+    fn blank<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
+        match self {
+            Self::Dict { blank, .. } => blank.bind(py),
+            Self::List { blank, .. } => blank.bind(py),
+            Self::Tuple { blank, .. } => blank.bind(py),
+            Self::Set { blank } => blank.bind(py),
+            Self::Leaf { object } => object.bind(py),
+        }
+    }
+}
+
+fn is_container(value: &Bound<'_, PyAny>) -> bool {
+    value.is_exact_instance_of::<PyDict>()
+        || value.is_exact_instance_of::<PyList>()
+        || value.is_exact_instance_of::<PySet>()
+        || value.is_exact_instance_of::<PyTuple>()
+}
+
+fn copy_dict<'py>(
+    blank: &Bound<'py, PyDict>,
+    inner: &[(Py<PyAny>, Node)],
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = blank.py();
+    let copy = blank.copy()?;
+    for (key, child) in inner {
+        copy.set_item(key.bind(py), child.copy(py)?)?;
+    }
+    if dicts_are_always_tracked(py) {
+        ffi::ensure_tracked(&copy);
+    }
+    Ok(copy.into_any())
+}
+
+fn copy_list<'py>(blank: &Bound<'py, PyList>, inner: &[(usize, Node)]) -> PyResult<Bound<'py, PyAny>> {
+    let py = blank.py();
+    if inner.len() == blank.len() {
+        return Ok(ffi::list_with(py, inner.len(), |index| inner[index].1.copy(py))?.into_any());
+    }
+    let copy = blank.get_slice(0, blank.len());
+    for (index, child) in inner {
+        copy.set_item(*index, child.copy(py)?)?;
+    }
+    Ok(copy.into_any())
+}
+
+fn copy_tuple<'py>(
+    blank: &Bound<'py, PyTuple>,
+    inner: &[(usize, Node)],
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = blank.py();
+    let mut items: Vec<_> = blank.iter().collect();
+    for (index, child) in inner {
+        items[*index] = child.copy(py)?;
+    }
+    Ok(PyTuple::new(py, items)?.into_any())
+}
+
+/// Up to 3.13 a dict comes under the collector's eyes when the first container is put in; from 3.14 on
+/// it is there from birth, and a copy takes after the blank, which is not.
+fn dicts_are_always_tracked(py: Python<'_>) -> bool {
+    py.version_info() >= (3, 14)
+}
+
+fn sizes<'a>(py: Python<'_>, nodes: impl Iterator<Item = &'a Node>) -> PyResult<usize> {
+    nodes.map(|node| node.size(py)).sum()
+}
+
+/// `__sizeof__()` and the collector's two words.
+fn container_size(container: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let own: usize = container.call_method0("__sizeof__")?.extract()?;
+    Ok(own + 2 * size_of::<usize>())
+}
+
+fn leaf_sizes(container: &Bound<'_, PyAny>) -> PyResult<usize> {
+    if let Ok(dict) = container.cast_exact::<PyDict>() {
+        return Ok(dict.values().iter().map(|leaf| leaf_size(&leaf)).sum());
+    }
+    container.try_iter()?.map(|leaf| Ok(leaf_size(&leaf?))).sum()
+}
+
+/// A leaf's bytes if the tree is alone in holding it (its container and the iteration hold it here).
+fn leaf_size(leaf: &Bound<'_, PyAny>) -> usize {
+    if ffi::reference_count(leaf) > 3 {
+        0
+    } else if let Ok(text) = leaf.cast_exact::<PyString>() {
+        48 + text.to_str().map_or(0, str::len)
+    } else if let Ok(bytes) = leaf.cast_exact::<PyBytes>() {
+        33 + bytes.as_bytes().len()
+    } else if leaf.is_exact_instance_of::<PyInt>() || leaf.is_exact_instance_of::<PyFloat>() {
+        32
+    } else {
+        64
+    }
+}

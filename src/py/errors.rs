@@ -1,0 +1,48 @@
+//! The boundary's errors, and the one place where they become Python exceptions.
+
+use pyo3::PyErr;
+use pyo3::exceptions::{PyRuntimeError, PyTypeError, PyValueError};
+
+use crate::core::ConfigError;
+
+/// What can be wrong with what a caller gave us. Exceptions raised by Python code travel as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Error {
+    /// A timeout that is not a number of seconds; holds the name of its type.
+    TimeoutType(String),
+    /// A timeout that is "not a number".
+    TimeoutNan,
+    /// A clock that returned something other than a finite number of seconds.
+    Clock(String),
+    /// The core's word on a setting.
+    Config(ConfigError),
+    /// The store's own bytes do not decode: a defect of ours, never of the caller.
+    Corrupt,
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Self::Config(error)
+    }
+}
+
+impl From<Error> for PyErr {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::TimeoutType(name) => PyTypeError::new_err(format!(
+                "timeout must be an int, float or datetime.timedelta (seconds), or None for the \
+                 default, got {name:?}"
+            )),
+            Error::TimeoutNan => PyValueError::new_err(
+                "timeout must be a number of seconds, got nan; use 0 for an entry that never expires",
+            ),
+            Error::Clock(what) => PyTypeError::new_err(format!(
+                "clock must be a callable that returns a finite number of seconds, got {what}"
+            )),
+            Error::Config(error) => PyValueError::new_err(error.to_string()),
+            Error::Corrupt => PyRuntimeError::new_err(
+                "a cached value could not be decoded; please report this as a bug of flask-rustcache",
+            ),
+        }
+    }
+}

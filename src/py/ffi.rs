@@ -1,0 +1,109 @@
+//! The only file that may hold `unsafe`: what CPython's C API offers and pyo3 does not wrap.
+//!
+//! One operation a block; each SAFETY note says who guarantees what.
+#![expect(unsafe_code, reason = "thin wrappers over C API calls that pyo3 has no safe form of")]
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
+use pyo3::types::{PyDict, PyList, PyString};
+
+/// The version tag of an object's type: CPython changes it whenever an attribute of the type or of
+/// one of its bases changes. 0 means that the type has no valid tag now.
+#[inline]
+pub(super) fn type_version(object: &Bound<'_, PyAny>) -> u32 {
+    let class = object.get_type_ptr();
+    // SAFETY: a live object (guaranteed by the `Bound`) has a live type, and the caller is attached.
+    // On free-threaded builds the field may be written meanwhile; a torn read of an aligned u32
+    // does not exist, and either value is a right answer for some moment of the call.
+    unsafe { (&raw const (*class).tp_version_tag).read_volatile() }
+}
+
+/// `object.__setattr__` (or `__delattr__` for None) without going through the object's own override.
+///
+/// Raises what the generic setter raises (`AttributeError`, or what a property raises).
+pub(super) fn set_attribute(
+    object: &Bound<'_, PyAny>,
+    name: &Bound<'_, PyString>,
+    value: Option<&Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let value = value.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: `object` and `name` are live by their `Bound`s, `name` is a str, `value` is live or null
+    // (null deletes); the call takes no references over.
+    let status = unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value) };
+    if status == 0 { Ok(()) } else { Err(PyErr::fetch(object.py())) }
+}
+
+/// The next item of a dict after `position` (0 to begin with), or None at its end.
+///
+/// Memory-safe whatever happens to the dict between two calls; a dict that changed meanwhile may
+/// yield an item twice or not at all, so callers compare the count with what they expected.
+#[inline]
+pub(super) fn dict_next<'py>(
+    dict: &Bound<'py, PyDict>,
+    position: &mut ffi::Py_ssize_t,
+) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    with_critical_section(dict.as_any(), || {
+        let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
+        // SAFETY: `dict` is a live dict; the out pointers are valid for writes; the critical section
+        // (the GIL on other builds) keeps other threads from changing the dict within this call.
+        let found =
+            unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) };
+        if found == 0 {
+            return None;
+        }
+        // SAFETY: PyDict_Next returned 1, so `key` is a live borrowed reference, and nothing has run since.
+        let key = unsafe { Bound::from_borrowed_ptr(dict.py(), key) };
+        // SAFETY: the same for `value`: taking a reference to `key` ran no other code.
+        let value = unsafe { Bound::from_borrowed_ptr(dict.py(), value) };
+        Some((key, value))
+    })
+}
+
+/// How many references an object has, the caller's own among them.
+#[inline]
+pub(super) fn reference_count(object: &Bound<'_, PyAny>) -> ffi::Py_ssize_t {
+    // SAFETY: a live object, by its `Bound`; the call only reads its header.
+    unsafe { ffi::Py_REFCNT(object.as_ptr()) }
+}
+
+/// A list of exactly `len` items, each made by `item(index)` as it is needed.
+///
+/// Raises what `item` raises (the part that was made is freed), or `MemoryError`.
+pub(super) fn list_with<'py>(
+    py: Python<'py>,
+    len: usize,
+    mut item: impl FnMut(usize) -> PyResult<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyList>> {
+    let size = ffi::Py_ssize_t::try_from(len)?;
+    // SAFETY: attached, by `py`; a non-negative size.
+    let raw = unsafe { ffi::PyList_New(size) };
+    // SAFETY: PyList_New returns a new reference or null with an exception set.
+    let list = unsafe { Bound::from_owned_ptr_or_err(py, raw) }?.cast_into::<PyList>()?;
+    for index in 0..len {
+        let value = item(index)?.into_ptr();
+        // SAFETY: `index < len`, the slot is still empty (null), and the list takes `value`'s reference.
+        // PyList_SetItem checks both the type and the index itself, so even code that found the
+        // half-made list through the collector could do no harm.
+        unsafe { ffi::PyList_SetItem(list.as_ptr(), index.cast_signed(), value) };
+    }
+    Ok(list)
+}
+
+/// Takes a container out of the collector's sight. It must never be part of a reference cycle.
+pub(super) fn untrack(container: &Bound<'_, PyAny>) {
+    // SAFETY: callers pass only exact list, dict, set, tuple and frozenset objects, which carry a
+    // collector header; untracking twice is allowed.
+    unsafe { ffi::PyObject_GC_UnTrack(container.as_ptr().cast()) }
+}
+
+/// Brings a container back under the collector's eyes, if it is not there.
+pub(super) fn ensure_tracked(container: &Bound<'_, PyAny>) {
+    // SAFETY: a live object, by its `Bound`; the call only reads its header.
+    let tracked = unsafe { ffi::PyObject_GC_IsTracked(container.as_ptr()) };
+    if tracked == 0 {
+        // SAFETY: callers pass only exact dicts, which carry a collector header; it is fully made,
+        // and not tracked, as the line above says. No other thread knows the object yet.
+        unsafe { ffi::PyObject_GC_Track(container.as_ptr().cast()) }
+    }
+}

@@ -1,0 +1,50 @@
+//! The one table of Python names that the boundary imports, each when it is first needed.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+/// `module.name`, imported at the first use and kept.
+pub(super) struct Imported {
+    module: &'static str,
+    name: &'static str,
+    cell: PyOnceLock<Py<PyAny>>,
+}
+
+impl Imported {
+    const fn new(module: &'static str, name: &'static str) -> Self {
+        Self { module, name, cell: PyOnceLock::new() }
+    }
+
+    /// The object. Raises what the import or the attribute look-up raises.
+    #[inline]
+    pub(super) fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
+        let object = self.cell.get_or_try_init(py, || {
+            Ok::<_, PyErr>(py.import(self.module)?.getattr(self.name)?.unbind())
+        })?;
+        Ok(object.bind(py))
+    }
+
+    /// Is `class` this very object?
+    #[inline]
+    pub(super) fn is(&self, class: &Bound<'_, PyAny>) -> PyResult<bool> {
+        Ok(self.get(class.py())?.is(class))
+    }
+}
+
+pub(super) static PICKLE_DUMPS: Imported = Imported::new("pickle", "dumps");
+pub(super) static PICKLE_LOADS: Imported = Imported::new("pickle", "loads");
+pub(super) static PICKLE_PROTOCOL: Imported = Imported::new("pickle", "HIGHEST_PROTOCOL");
+pub(super) static DECIMAL: Imported = Imported::new("decimal", "Decimal");
+pub(super) static UUID: Imported = Imported::new("uuid", "UUID");
+pub(super) static TIMEZONE: Imported = Imported::new("datetime", "timezone");
+pub(super) static MARKUP: Imported = Imported::new("markupsafe", "Markup");
+pub(super) static SIMPLE_SERIALIZER: Imported =
+    Imported::new("cachelib.serializers", "SimpleSerializer");
+pub(super) static BASE_CACHE: Imported = Imported::new("cachelib", "BaseCache");
+pub(super) static FALLBACK_ADD: Imported = Imported::new("flask_rustcache._fallback", "add");
+pub(super) static FALLBACK_ARITHMETIC: Imported =
+    Imported::new("flask_rustcache._fallback", "arithmetic");
+pub(super) static HEADERS: Imported = Imported::new("werkzeug.datastructures", "Headers");
+pub(super) static FLASK_RESPONSE: Imported = Imported::new("flask", "Response");
+pub(super) static WERKZEUG_RESPONSE: Imported = Imported::new("werkzeug.wrappers", "Response");
+pub(super) static CACHED_RESPONSE: Imported = Imported::new("flask_caching", "CachedResponse");

@@ -1,0 +1,23 @@
+//! The boundary: Python objects to stored values and back, key bytes, and the native classes.
+
+mod clock;
+mod codec;
+mod errors;
+mod ffi;
+mod imports;
+mod key;
+mod prototypes;
+mod settings;
+mod store;
+mod timeout;
+mod value;
+mod vault;
+
+use pyo3::prelude::*;
+
+/// What Python sees as `flask_rustcache._native`.
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::store::Store;
+}

@@ -1,0 +1,154 @@
+//! What a store's Python attributes and class say, read once and kept in machine words.
+//!
+//! `serializer`, `default_timeout`, `clock` and the methods are ordinary Python attributes, so that subclasses,
+//! instances and tests may replace them at any time. Reading them on each call would cost more than
+//! the call, so a summary is kept. It is current as long as the class's version tag (CPython changes it
+//! with the class) is the one it was made under and no attribute of the instance was set since.
+
+use std::sync::atomic::Ordering;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::clock::{Clock, Source};
+use super::ffi;
+use super::imports::SIMPLE_SERIALIZER;
+use super::store::Store;
+use super::timeout::Timeout;
+use crate::core::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+
+/// The methods that other methods must go through when a subclass or a patch overrides them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Overrides(u8);
+
+impl Overrides {
+    pub(super) const GET: Self = Self(1);
+    pub(super) const SET: Self = Self(2);
+    pub(super) const HAS: Self = Self(4);
+    pub(super) const DELETE: Self = Self(8);
+    pub(super) const GET_MANY: Self = Self(16);
+
+    const NAMES: [(&'static str, Self); 5] = [
+        ("get", Self::GET),
+        ("set", Self::SET),
+        ("has", Self::HAS),
+        ("delete", Self::DELETE),
+        ("get_many", Self::GET_MANY),
+    ];
+
+    /// Any of these two?
+    pub(super) const fn any(self, one: Self, other: Self) -> bool {
+        self.0 & (one.0 | other.0) != 0
+    }
+}
+
+/// The summary.
+pub(super) struct Settings {
+    /// The class version under which the summary was made; 0 = out of date.
+    version: AtomicU32,
+    /// Counts the changes of instance attributes, so that one made during a refresh is not lost.
+    changes: AtomicU32,
+    overrides: AtomicU8,
+    custom_serializer: AtomicBool,
+    default_timeout: AtomicU64,
+    pub(super) clock: Clock,
+}
+
+impl Settings {
+    pub(super) fn new() -> Self {
+        Self {
+            version: AtomicU32::new(0),
+            changes: AtomicU32::new(0),
+            overrides: AtomicU8::new(0),
+            custom_serializer: AtomicBool::new(false),
+            default_timeout: AtomicU64::new(Timeout::Past.to_bits()),
+            clock: Clock::new(),
+        }
+    }
+
+    /// An attribute of the instance was set or deleted.
+    pub(super) fn touch(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.version.store(0, Ordering::Relaxed);
+    }
+
+    /// Makes sure that the summary tells the truth. Raises what reading the attributes raises.
+    #[inline]
+    pub(super) fn ensure(&self, store: &Bound<'_, Store>) -> PyResult<()> {
+        let version = self.version.load(Ordering::Relaxed);
+        if version != 0 && version == ffi::type_version(store) {
+            return Ok(());
+        }
+        self.refresh(store)
+    }
+
+    #[cold]
+    fn refresh(&self, store: &Bound<'_, Store>) -> PyResult<()> {
+        let changes = self.changes.load(Ordering::Relaxed);
+        // The look-ups make CPython give the class a version, if it has none.
+        self.overrides.store(overrides(store)?.0, Ordering::Relaxed);
+        let version = ffi::type_version(store);
+        self.custom_serializer.store(has_custom_serializer(store)?, Ordering::Relaxed);
+        self.default_timeout.store(default_timeout(store)?.to_bits(), Ordering::Relaxed);
+        self.clock.switch(store, clock_source(store)?)?;
+        if self.changes.load(Ordering::Relaxed) == changes {
+            self.version.store(version, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The methods that are not the native ones.
+    #[inline]
+    pub(super) fn overrides(&self) -> Overrides {
+        Overrides(self.overrides.load(Ordering::Relaxed))
+    }
+
+    /// Do values go through a serializer that is not cachelib's own default?
+    #[inline]
+    pub(super) fn custom_serializer(&self) -> bool {
+        self.custom_serializer.load(Ordering::Relaxed)
+    }
+
+    /// What `timeout=None` means.
+    #[inline]
+    pub(super) fn default_timeout(&self) -> Timeout {
+        Timeout::from_bits(self.default_timeout.load(Ordering::Relaxed))
+    }
+}
+
+fn overrides(store: &Bound<'_, Store>) -> PyResult<Overrides> {
+    let native = store.py().get_type::<Store>();
+    let class = store.get_type();
+    let own = store.getattr("__dict__").ok();
+    let mut found = Overrides(0);
+    for (name, bit) in Overrides::NAMES {
+        let same = class.getattr(name)?.is(&native.getattr(name)?);
+        let patched = own.as_ref().is_some_and(|own| own.contains(name).unwrap_or(false));
+        if !same || patched {
+            found.0 |= bit.0;
+        }
+    }
+    Ok(found)
+}
+
+fn has_custom_serializer(store: &Bound<'_, Store>) -> PyResult<bool> {
+    match store.getattr(intern!(store.py(), "serializer")) {
+        Ok(serializer) => Ok(!SIMPLE_SERIALIZER.is(&serializer.get_type())?),
+        // The bare native class has none.
+        Err(_) => Ok(false),
+    }
+}
+
+fn default_timeout(store: &Bound<'_, Store>) -> PyResult<Timeout> {
+    Timeout::from_python(&store.getattr(intern!(store.py(), "default_timeout"))?)
+}
+
+/// An explicit `clock` wins; else Python's side says whether this process may have frozen its time.
+fn clock_source(store: &Bound<'_, Store>) -> PyResult<Source> {
+    let py = store.py();
+    if !store.getattr(intern!(py, "clock"))?.is_none() {
+        return Ok(Source::Callable);
+    }
+    let wall: bool = store.call_method0(intern!(py, "_follows_wall_clock"))?.extract()?;
+    Ok(if wall { Source::Wall } else { Source::Native })
+}

@@ -1,0 +1,80 @@
+//! The verbs for many keys: one native call, unless a subclass overrides what they are made of.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::Store;
+use crate::core::When;
+use crate::py::ffi;
+use crate::py::settings::Overrides;
+
+/// `get_many`: a value or None for each key.
+pub(super) fn get_many<'py>(
+    slf: &Bound<'py, Store>,
+    keys: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let now = Store::begin(slf)?;
+    if slf.get().settings.overrides().any(Overrides::GET, Overrides::GET) {
+        return Store::call_base(slf, "get_many", keys.iter());
+    }
+    let py = slf.py();
+    let values = ffi::list_with(py, keys.len(), |index| {
+        let found = Store::look_up(slf, &keys.get_item(index)?, now)?;
+        Ok(found.unwrap_or_else(|| py.None().into_bound(py)))
+    })?;
+    Ok(values.into_any())
+}
+
+/// `get_dict`: the same as a dict.
+pub(super) fn get_dict<'py>(
+    slf: &Bound<'py, Store>,
+    keys: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let now = Store::begin(slf)?;
+    if slf.get().settings.overrides().any(Overrides::GET, Overrides::GET_MANY) {
+        return Store::call_base(slf, "get_dict", keys.iter());
+    }
+    let found = PyDict::new(slf.py());
+    for key in keys {
+        let value = Store::look_up(slf, &key, now)?;
+        found.set_item(key, value)?;
+    }
+    Ok(found.into_any())
+}
+
+/// `set_many`: the keys that were stored, which is all of them.
+pub(super) fn set_many<'py>(
+    slf: &Bound<'py, Store>,
+    mapping: &Bound<'py, PyAny>,
+    timeout: Option<&Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let py = slf.py();
+    slf.get().settings.ensure(slf)?;
+    if slf.get().settings.overrides().any(Overrides::SET, Overrides::SET) {
+        let timeout = timeout.cloned().unwrap_or_else(|| py.None().into_bound(py));
+        return Store::call_base(slf, "set_many", [mapping.clone(), timeout]);
+    }
+    let stored = PyList::empty(py);
+    for item in mapping.call_method0(intern!(py, "items"))?.try_iter()? {
+        let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
+        Store::put(slf, &key, &value, timeout, When::Always)?;
+        stored.append(key)?;
+    }
+    Ok(stored.into_any())
+}
+
+/// `delete_many`: the keys that are absent afterwards, which is all of them.
+pub(super) fn delete_many<'py>(
+    slf: &Bound<'py, Store>,
+    keys: &Bound<'py, PyTuple>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let now = Store::begin(slf)?;
+    if slf.get().settings.overrides().any(Overrides::DELETE, Overrides::HAS) {
+        return Store::call_base(slf, "delete_many", keys.iter());
+    }
+    for key in keys {
+        Store::remove(slf, &key, now)?;
+    }
+    Ok(PyList::new(slf.py(), keys.iter())?.into_any())
+}
