@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add(cache: RustCache, key: Any, value: Any, timeout: Any) -> bool:
-    """``add`` by the cache's own ``has`` and ``set``; atomic among callers of ``add``, ``inc`` and ``dec``."""
+    """``add`` by the cache's own ``has`` and ``set``; atomic among ``add``, ``inc`` and ``dec``."""
     with cache._lock:
         if cache.has(key):
             return False

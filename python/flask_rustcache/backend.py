@@ -6,7 +6,7 @@ import sys
 import threading
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cachelib.serializers import BaseSerializer, SimpleSerializer
 from flask_caching.backends.base import BaseCache
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
 
-class RustCache(Store, BaseCache):  # type: ignore[misc]  # the two annotate some verbs differently
+class RustCache(Store, BaseCache):
     """A native in-memory cache with the interface of Flask-Caching's ``SimpleCache``.
 
     Safe to use from any number of threads. Values are isolated: what a caller does with a value, before or
@@ -51,7 +51,7 @@ class RustCache(Store, BaseCache):  # type: ignore[misc]  # the two annotate som
     serializer: BaseSerializer = SimpleSerializer()
     clock: Callable[[], float] | None = None
     default_timeout: Any = 300
-    _app: ClassVar[weakref.ref[Flask] | None] = None
+    _app: weakref.ref[Flask] | None = None
     _wall_clock: bool | None = None
 
     def __init__(  # noqa: PLR0913  # SimpleCache's signature, and three keyword-only settings of our own

@@ -388,3 +388,6 @@ impl<V> Shard<V> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -78,7 +78,11 @@ impl Clock {
     ///
     /// Raises as [`Self::now`] does; then nothing has changed.
     pub(super) fn switch(&self, store: &Bound<'_, PyAny>, to: Source) -> PyResult<()> {
-        let callable = if to == Source::Callable { clock_attribute(store)?.as_ptr() as usize } else { 0 };
+        let callable = if to == Source::Callable {
+            clock_attribute(store)?.as_ptr() as usize
+        } else {
+            0
+        };
         if to == self.source() && callable == self.callable.load(Ordering::Relaxed) {
             return Ok(());
         }
@@ -87,7 +91,8 @@ impl Clock {
             source => self.shifted(source_nanos(store, source)?),
         };
         let after = source_nanos(store, to)?;
-        self.offset.store(before.saturating_sub(after), Ordering::Relaxed);
+        self.offset
+            .store(before.saturating_sub(after), Ordering::Relaxed);
         self.told.store(before, Ordering::Relaxed);
         self.callable.store(callable, Ordering::Relaxed);
         self.source.store(to as u8, Ordering::Relaxed);
@@ -121,7 +126,10 @@ pub(super) fn wall_time(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 }
 
 /// Whole seconds and the fraction apart, so that adding whole seconds to a time is exact.
-#[expect(clippy::cast_possible_truncation, reason = "`as` saturates at the ends of time")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "`as` saturates at the ends of time"
+)]
 fn seconds_to_nanos(seconds: &Bound<'_, PyAny>) -> PyResult<i64> {
     let value = seconds.extract::<f64>().map_err(|_| clock_error(seconds))?;
     if !value.is_finite() {
@@ -129,10 +137,14 @@ fn seconds_to_nanos(seconds: &Bound<'_, PyAny>) -> PyResult<i64> {
     }
     let whole = value.floor();
     let fraction = ((value - whole) * 1e9).round() as i64;
-    Ok((whole as i64).saturating_mul(1_000_000_000).saturating_add(fraction))
+    Ok((whole as i64)
+        .saturating_mul(1_000_000_000)
+        .saturating_add(fraction))
 }
 
 fn clock_error(what: &Bound<'_, PyAny>) -> PyErr {
-    let text = what.repr().map_or_else(|_| String::from("an object"), |repr| repr.to_string());
+    let text = what
+        .repr()
+        .map_or_else(|_| String::from("an object"), |repr| repr.to_string());
     Error::Clock(text).into()
 }

@@ -1,7 +1,10 @@
 //! The only file that may hold `unsafe`: what CPython's C API offers and pyo3 does not wrap.
 //!
 //! One operation a block; each SAFETY note says who guarantees what.
-#![expect(unsafe_code, reason = "thin wrappers over C API calls that pyo3 has no safe form of")]
+#![expect(
+    unsafe_code,
+    reason = "thin wrappers over C API calls that pyo3 has no safe form of"
+)]
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -13,10 +16,12 @@ use pyo3::types::{PyDict, PyList, PyString};
 #[inline]
 pub(super) fn type_version(object: &Bound<'_, PyAny>) -> u32 {
     let class = object.get_type_ptr();
-    // SAFETY: a live object (guaranteed by the `Bound`) has a live type, and the caller is attached.
-    // On free-threaded builds the field may be written meanwhile; a torn read of an aligned u32
-    // does not exist, and either value is a right answer for some moment of the call.
-    unsafe { (&raw const (*class).tp_version_tag).read_volatile() }
+    // SAFETY: a live object (guaranteed by the `Bound`) has a live type; only the field's address is made.
+    let field = unsafe { &raw const (*class).tp_version_tag };
+    // SAFETY: the type lives as long as the object, and the caller is attached. On free-threaded builds
+    // the field may be written meanwhile; a torn read of an aligned u32 does not exist, and either
+    // value is a right answer for some moment of the call.
+    unsafe { field.read_volatile() }
 }
 
 /// `object.__setattr__` (or `__delattr__` for None) without going through the object's own override.
@@ -31,7 +36,11 @@ pub(super) fn set_attribute(
     // SAFETY: `object` and `name` are live by their `Bound`s, `name` is a str, `value` is live or null
     // (null deletes); the call takes no references over.
     let status = unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value) };
-    if status == 0 { Ok(()) } else { Err(PyErr::fetch(object.py())) }
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(PyErr::fetch(object.py()))
+    }
 }
 
 /// The next item of a dict after `position` (0 to begin with), or None at its end.

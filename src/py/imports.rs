@@ -12,7 +12,11 @@ pub(super) struct Imported {
 
 impl Imported {
     const fn new(module: &'static str, name: &'static str) -> Self {
-        Self { module, name, cell: PyOnceLock::new() }
+        Self {
+            module,
+            name,
+            cell: PyOnceLock::new(),
+        }
     }
 
     /// The object. Raises what the import or the attribute look-up raises.

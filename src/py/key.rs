@@ -59,7 +59,9 @@ fn surrogates(text: &Bound<'_, PyString>) -> PyResult<Vec<u8>> {
 /// Would a dict take this instance of a subclass of str for the plain str of the same text?
 fn equals_its_text(text: &Bound<'_, PyString>) -> PyResult<bool> {
     let py = text.py();
-    let plain = py.get_type::<PyString>().call_method1(intern!(py, "__str__"), (text,))?;
+    let plain = py
+        .get_type::<PyString>()
+        .call_method1(intern!(py, "__str__"), (text,))?;
     Ok(text.hash()? == plain.hash()? && text.as_any().eq(&plain)?)
 }
 
@@ -69,7 +71,8 @@ fn equals_its_text(text: &Bound<'_, PyString>) -> PyResult<bool> {
 pub(super) fn text_object<'py>(py: Python<'py>, key: &[u8]) -> PyResult<Bound<'py, PyAny>> {
     match std::str::from_utf8(key) {
         Ok(text) => Ok(PyString::new(py, text).into_any()),
-        Err(_) => PyBytes::new(py, key)
-            .call_method1(intern!(py, "decode"), ("utf-8", "surrogatepass")),
+        Err(_) => {
+            PyBytes::new(py, key).call_method1(intern!(py, "decode"), ("utf-8", "surrogatepass"))
+        }
     }
 }

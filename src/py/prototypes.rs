@@ -63,9 +63,14 @@ impl Budget {
     pub(super) fn lease(self: &Arc<Self>, bytes: usize) -> Option<Lease> {
         let limit = self.limit();
         let room = |used: usize| used.checked_add(bytes).filter(|sum| *sum <= limit);
-        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, room).ok()?;
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, room)
+            .ok()?;
         self.leases.fetch_add(1, Ordering::Relaxed);
-        Some(Lease { budget: Arc::clone(self), bytes })
+        Some(Lease {
+            budget: Arc::clone(self),
+            bytes,
+        })
     }
 
     /// Puts a new holder at the end of the queue. Holders that are gone are swept out whenever they

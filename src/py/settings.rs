@@ -88,8 +88,10 @@ impl Settings {
         // The look-ups make CPython give the class a version, if it has none.
         self.overrides.store(overrides(store)?.0, Ordering::Relaxed);
         let version = ffi::type_version(store);
-        self.custom_serializer.store(has_custom_serializer(store)?, Ordering::Relaxed);
-        self.default_timeout.store(default_timeout(store)?.to_bits(), Ordering::Relaxed);
+        self.custom_serializer
+            .store(has_custom_serializer(store)?, Ordering::Relaxed);
+        self.default_timeout
+            .store(default_timeout(store)?.to_bits(), Ordering::Relaxed);
         self.clock.switch(store, clock_source(store)?)?;
         if self.changes.load(Ordering::Relaxed) == changes {
             self.version.store(version, Ordering::Relaxed);
@@ -123,7 +125,9 @@ fn overrides(store: &Bound<'_, Store>) -> PyResult<Overrides> {
     let mut found = Overrides(0);
     for (name, bit) in Overrides::NAMES {
         let same = class.getattr(name)?.is(&native.getattr(name)?);
-        let patched = own.as_ref().is_some_and(|own| own.contains(name).unwrap_or(false));
+        let patched = own
+            .as_ref()
+            .is_some_and(|own| own.contains(name).unwrap_or(false));
         if !same || patched {
             found.0 |= bit.0;
         }
@@ -149,6 +153,8 @@ fn clock_source(store: &Bound<'_, Store>) -> PyResult<Source> {
     if !store.getattr(intern!(py, "clock"))?.is_none() {
         return Ok(Source::Callable);
     }
-    let wall: bool = store.call_method0(intern!(py, "_follows_wall_clock"))?.extract()?;
+    let wall: bool = store
+        .call_method0(intern!(py, "_follows_wall_clock"))?
+        .extract()?;
     Ok(if wall { Source::Wall } else { Source::Native })
 }

@@ -17,7 +17,10 @@ pub(super) struct Vault {
 
 impl Vault {
     pub(super) fn new(py: Python<'_>) -> Self {
-        Self { objects: PyDict::new(py).unbind(), last: AtomicU64::new(0) }
+        Self {
+            objects: PyDict::new(py).unbind(),
+            last: AtomicU64::new(0),
+        }
     }
 
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {

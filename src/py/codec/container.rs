@@ -78,7 +78,10 @@ impl Copied {
         }
         let root = Node::take_apart(&self.compact.decode(py)?)?;
         if let Some(lease) = budget.lease(root.size(py)?) {
-            let prototype = Arc::new(Prototype { root, _lease: lease });
+            let prototype = Arc::new(Prototype {
+                root,
+                _lease: lease,
+            });
             let before = self.prototype.lock().replace(prototype);
             // Out of the lock: another thread may have been as quick.
             drop(before);

@@ -28,15 +28,17 @@ pub(in crate::py) fn decode<'py>(pickled: &Bound<'py, PyBytes>) -> PyResult<Boun
 /// Adds to an exception what the caller can do about it. The exception stays what it was.
 fn with_note(value: &Bound<'_, PyAny>, error: PyErr) -> PyErr {
     let py = value.py();
-    let class = value.get_type().fully_qualified_name().map_or_else(
-        |_| String::from("an unknown type"),
-        |name| name.to_string(),
-    );
+    let class = value
+        .get_type()
+        .fully_qualified_name()
+        .map_or_else(|_| String::from("an unknown type"), |name| name.to_string());
     let note = format!(
         "flask-rustcache: this {class} cannot be pickled, so it was not stored and the key's old value \
          stays; cache plain data (or set CACHE_SERIALIZER), or leave it uncached"
     );
     // Without the note the exception is still the right one.
-    let _ = error.value(py).call_method1(intern!(py, "add_note"), (note,));
+    let _ = error
+        .value(py)
+        .call_method1(intern!(py, "add_note"), (note,));
     error
 }

@@ -5,18 +5,32 @@
 //! containers hold nothing that could reach back, so they are taken out of the collector's sight.
 
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
 
 use crate::py::ffi;
 
 /// One container of the tree, and the containers within it by position or key.
 pub(super) enum Node {
-    List { blank: Py<PyList>, inner: Box<[(usize, Node)]> },
-    Dict { blank: Py<PyDict>, inner: Box<[(Py<PyAny>, Node)]> },
-    Set { blank: Py<PySet> },
-    Tuple { blank: Py<PyTuple>, inner: Box<[(usize, Node)]> },
+    List {
+        blank: Py<PyList>,
+        inner: Box<[(usize, Node)]>,
+    },
+    Dict {
+        blank: Py<PyDict>,
+        inner: Box<[(Py<PyAny>, Node)]>,
+    },
+    Set {
+        blank: Py<PySet>,
+    },
+    Tuple {
+        blank: Py<PyTuple>,
+        inner: Box<[(usize, Node)]>,
+    },
     /// An immutable object in a container's place: a rare leaf whose type is a container's.
-    Leaf { object: Py<PyAny> },
+    Leaf {
+        object: Py<PyAny>,
+    },
 }
 
 impl Node {
@@ -30,9 +44,13 @@ impl Node {
             Self::from_tuple(tuple)
         } else if let Ok(set) = value.cast_exact::<PySet>() {
             ffi::untrack(set);
-            Ok(Self::Set { blank: set.clone().unbind() })
+            Ok(Self::Set {
+                blank: set.clone().unbind(),
+            })
         } else {
-            Ok(Self::Leaf { object: value.clone().unbind() })
+            Ok(Self::Leaf {
+                object: value.clone().unbind(),
+            })
         }
     }
 
@@ -48,7 +66,10 @@ impl Node {
             }
         }
         ffi::untrack(dict);
-        Ok(Self::Dict { blank: dict.clone().unbind(), inner: inner.into_boxed_slice() })
+        Ok(Self::Dict {
+            blank: dict.clone().unbind(),
+            inner: inner.into_boxed_slice(),
+        })
     }
 
     fn from_list(list: &Bound<'_, PyList>) -> PyResult<Self> {
@@ -61,7 +82,10 @@ impl Node {
             }
         }
         ffi::untrack(list);
-        Ok(Self::List { blank: list.clone().unbind(), inner: inner.into_boxed_slice() })
+        Ok(Self::List {
+            blank: list.clone().unbind(),
+            inner: inner.into_boxed_slice(),
+        })
     }
 
     fn from_tuple(tuple: &Bound<'_, PyTuple>) -> PyResult<Self> {
@@ -78,7 +102,10 @@ impl Node {
         }
         let blank = PyTuple::new(py, items)?;
         ffi::untrack(&blank);
-        Ok(Self::Tuple { blank: blank.unbind(), inner: inner.into_boxed_slice() })
+        Ok(Self::Tuple {
+            blank: blank.unbind(),
+            inner: inner.into_boxed_slice(),
+        })
     }
 
     /// A tree of the caller's own. Raises `MemoryError` only.
@@ -139,7 +166,10 @@ fn copy_dict<'py>(
     Ok(copy.into_any())
 }
 
-fn copy_list<'py>(blank: &Bound<'py, PyList>, inner: &[(usize, Node)]) -> PyResult<Bound<'py, PyAny>> {
+fn copy_list<'py>(
+    blank: &Bound<'py, PyList>,
+    inner: &[(usize, Node)],
+) -> PyResult<Bound<'py, PyAny>> {
     let py = blank.py();
     if inner.len() == blank.len() {
         return Ok(ffi::list_with(py, inner.len(), |index| inner[index].1.copy(py))?.into_any());
@@ -166,7 +196,8 @@ fn copy_tuple<'py>(
 /// Up to 3.13 a dict comes under the collector's eyes when the first container is put in; from 3.14 on
 /// it is there from birth, and a copy takes after the blank, which is not.
 fn dicts_are_always_tracked(py: Python<'_>) -> bool {
-    py.version_info() >= (3, 14)
+    static ANSWER: PyOnceLock<bool> = PyOnceLock::new();
+    *ANSWER.get_or_init(py, || py.version_info() >= (3, 14))
 }
 
 fn sizes<'a>(py: Python<'_>, nodes: impl Iterator<Item = &'a Node>) -> PyResult<usize> {
@@ -183,7 +214,10 @@ fn leaf_sizes(container: &Bound<'_, PyAny>) -> PyResult<usize> {
     if let Ok(dict) = container.cast_exact::<PyDict>() {
         return Ok(dict.values().iter().map(|leaf| leaf_size(&leaf)).sum());
     }
-    container.try_iter()?.map(|leaf| Ok(leaf_size(&leaf?))).sum()
+    container
+        .try_iter()?
+        .map(|leaf| Ok(leaf_size(&leaf?)))
+        .sum()
 }
 
 /// A leaf's bytes if the tree is alone in holding it (its container and the iteration hold it here).

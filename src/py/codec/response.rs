@@ -33,7 +33,10 @@ impl Snapshot {
             return Ok(None);
         };
         let state = Copied::encode(state.as_any())?;
-        Ok(state.map(|state| Self { class, state: Arc::new(state) }))
+        Ok(state.map(|state| Self {
+            class,
+            state: Arc::new(state),
+        }))
     }
 
     /// A response of the caller's own. Raises `MemoryError` only.
@@ -86,7 +89,9 @@ fn plain_state<'py>(response: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, 
 }
 
 fn attributes<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    Ok(object.getattr(intern!(object.py(), "__dict__"))?.cast_into::<PyDict>()?)
+    Ok(object
+        .getattr(intern!(object.py(), "__dict__"))?
+        .cast_into::<PyDict>()?)
 }
 
 /// An instance whose `__init__` has not run.

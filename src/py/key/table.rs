@@ -82,7 +82,11 @@ impl Pins {
 impl KeyTable {
     pub(in crate::py) fn new(py: Python<'_>) -> Self {
         let dict = || PyDict::new(py).unbind();
-        Self { numbers: dict(), keys: dict(), pins: Mutex::default() }
+        Self {
+            numbers: dict(),
+            keys: dict(),
+            pins: Mutex::default(),
+        }
     }
 
     pub(in crate::py) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -148,13 +152,19 @@ impl KeyTable {
         let mut pins = self.pins.lock();
         let pin = pins.alive.get_mut(&number)?;
         pin.users -= 1;
-        (pin.users == 0).then_some(Idle { number, uses: pin.uses })
+        (pin.users == 0).then_some(Idle {
+            number,
+            uses: pin.uses,
+        })
     }
 
     /// Some if no operation uses the number now.
     pub(in crate::py) fn idle(&self, number: u64) -> Option<Idle> {
         let pin = *self.pins.lock().alive.get(&number)?;
-        (pin.users == 0).then_some(Idle { number, uses: pin.uses })
+        (pin.users == 0).then_some(Idle {
+            number,
+            uses: pin.uses,
+        })
     }
 
     /// Forgets a key whose number the core was seen not to hold while it was idle.

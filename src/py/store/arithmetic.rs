@@ -6,7 +6,8 @@
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
-use super::{Find, Store};
+use super::Store;
+use super::engine::Find;
 use crate::core::{Inserted, Instant, Version, When};
 use crate::py::imports::FALLBACK_ARITHMETIC;
 use crate::py::settings::Overrides;
@@ -29,9 +30,16 @@ pub(super) fn change<'py>(
     sign: Sign,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
-    let delta = delta.cloned().unwrap_or_else(|| PyInt::new(py, 1).into_any());
+    let delta = delta
+        .cloned()
+        .unwrap_or_else(|| PyInt::new(py, 1).into_any());
     slf.get().settings.ensure(slf)?;
-    if slf.get().settings.overrides().any(Overrides::GET, Overrides::SET) {
+    if slf
+        .get()
+        .settings
+        .overrides()
+        .any(Overrides::GET, Overrides::SET)
+    {
         let sign = if sign == Sign::Plus { 1 } else { -1 };
         return FALLBACK_ARITHMETIC.get(py)?.call1((slf, key, delta, sign));
     }
@@ -63,7 +71,11 @@ fn attempt<'py>(
     // A stored None counts as 0, like a missing value.
     let zero = || PyInt::new(py, 0).into_any();
     let old = old.filter(|old| !old.is_none()).unwrap_or_else(zero);
-    let new = if sign == Sign::Plus { old.add(delta)? } else { old.sub(delta)? };
+    let new = if sign == Sign::Plus {
+        old.add(delta)?
+    } else {
+        old.sub(delta)?
+    };
     Ok(store(slf, key, &new, version, now)?.then_some(new))
 }
 
@@ -81,8 +93,9 @@ fn store(
     let (this, py) = (slf.get(), slf.py());
     let stored: Stored = Store::encode(slf, new)?;
     let foreign = stored.foreign();
-    let Inserted { stored, evicted } =
-        this.with_key(key, Find::Make, |core, key| core.replace(key, version, stored, now))?;
+    let Inserted { stored, evicted } = this.with_key(key, Find::Make, |core, key| {
+        core.replace(key, version, stored, now)
+    })?;
     if let Some(number) = foreign
         && !stored
     {

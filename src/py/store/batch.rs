@@ -15,7 +15,12 @@ pub(super) fn get_many<'py>(
     keys: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let now = Store::begin(slf)?;
-    if slf.get().settings.overrides().any(Overrides::GET, Overrides::GET) {
+    if slf
+        .get()
+        .settings
+        .overrides()
+        .any(Overrides::GET, Overrides::GET)
+    {
         return Store::call_base(slf, "get_many", keys.iter());
     }
     let py = slf.py();
@@ -32,7 +37,12 @@ pub(super) fn get_dict<'py>(
     keys: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let now = Store::begin(slf)?;
-    if slf.get().settings.overrides().any(Overrides::GET, Overrides::GET_MANY) {
+    if slf
+        .get()
+        .settings
+        .overrides()
+        .any(Overrides::GET, Overrides::GET_MANY)
+    {
         return Store::call_base(slf, "get_dict", keys.iter());
     }
     let found = PyDict::new(slf.py());
@@ -51,7 +61,12 @@ pub(super) fn set_many<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     slf.get().settings.ensure(slf)?;
-    if slf.get().settings.overrides().any(Overrides::SET, Overrides::SET) {
+    if slf
+        .get()
+        .settings
+        .overrides()
+        .any(Overrides::SET, Overrides::SET)
+    {
         let timeout = timeout.cloned().unwrap_or_else(|| py.None().into_bound(py));
         return Store::call_base(slf, "set_many", [mapping.clone(), timeout]);
     }
@@ -70,7 +85,12 @@ pub(super) fn delete_many<'py>(
     keys: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let now = Store::begin(slf)?;
-    if slf.get().settings.overrides().any(Overrides::DELETE, Overrides::HAS) {
+    if slf
+        .get()
+        .settings
+        .overrides()
+        .any(Overrides::DELETE, Overrides::HAS)
+    {
         return Store::call_base(slf, "delete_many", keys.iter());
     }
     for key in keys {

@@ -3,7 +3,8 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use super::{Find, Store};
+use super::Store;
+use super::engine::Find;
 use crate::core::{Evicted, Instant};
 use crate::py::key::{number_of, text_object};
 use crate::py::value::Stored;
@@ -70,7 +71,9 @@ pub(super) fn entry<'py>(
     let (this, py) = (slf.get(), slf.py());
     let now = Store::begin(slf)?;
     let found = this.with_key(key, Find::Known, |core, key| {
-        core.peek(key, now, |stored, lifetime| (stored.share(py), lifetime.stale_until))
+        core.peek(key, now, |stored, lifetime| {
+            (stored.share(py), lifetime.stale_until)
+        })
     })?;
     let Some((stored, deadline)) = found else {
         return Ok(None);
@@ -79,14 +82,18 @@ pub(super) fn entry<'py>(
     Ok(match stored {
         Stored::Serialized(object) => Some((left, true, object.into_bound(py))),
         Stored::Pickled(bytes) => Some((left, true, bytes.into_bound(py).into_any())),
-        Stored::Foreign(number) => {
-            this.vault.get(py, number)?.map(|object| (left, true, object))
-        }
+        Stored::Foreign(number) => this
+            .vault
+            .get(py, number)?
+            .map(|object| (left, true, object)),
         stored => Store::decode(slf, stored)?.map(|object| (left, false, object)),
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a time to look at; nothing is decided by it")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a time to look at; nothing is decided by it"
+)]
 fn seconds_between(now: Instant, deadline: Instant) -> f64 {
     deadline.as_nanos().saturating_sub(now.as_nanos()) as f64 / 1e9
 }

@@ -18,7 +18,12 @@ pub(super) struct Decoder<'a, 'py> {
 impl<'a, 'py> Decoder<'a, 'py> {
     pub(super) fn new(compact: &'a Compact, py: Python<'py>) -> Self {
         let kept = Vec::with_capacity(compact.kept as usize);
-        Self { py, bytes: &compact.bytes, leaves: &compact.leaves, kept }
+        Self {
+            py,
+            bytes: &compact.bytes,
+            leaves: &compact.leaves,
+            kept,
+        }
     }
 
     pub(super) fn root(mut self) -> PyResult<Bound<'py, PyAny>> {
@@ -76,7 +81,9 @@ impl<'a, 'py> Decoder<'a, 'py> {
 
     fn tuple(&mut self, keep: bool) -> PyResult<Bound<'py, PyAny>> {
         let len = self.length()?;
-        let items = (0..len).map(|_| self.value()).collect::<PyResult<Vec<_>>>()?;
+        let items = (0..len)
+            .map(|_| self.value())
+            .collect::<PyResult<Vec<_>>>()?;
         let tuple = PyTuple::new(self.py, items)?;
         self.keep(&tuple, keep);
         Ok(tuple.into_any())
@@ -154,7 +161,9 @@ impl<'a, 'py> Decoder<'a, 'py> {
         let (mut number, mut shift) = (0, 0);
         loop {
             let byte = self.byte()?;
-            number |= u64::from(byte & 0x7f).checked_shl(shift).ok_or(Error::Corrupt)?;
+            number |= u64::from(byte & 0x7f)
+                .checked_shl(shift)
+                .ok_or(Error::Corrupt)?;
             if byte < 0x80 {
                 return Ok(number);
             }

@@ -85,7 +85,11 @@ impl<'py> Encoder<'py> {
         } else if value.is_none() {
             self.bytes.push(tag::NONE);
         } else if let Ok(truth) = value.cast_exact::<PyBool>() {
-            self.bytes.push(if truth.is_true() { tag::TRUE } else { tag::FALSE });
+            self.bytes.push(if truth.is_true() {
+                tag::TRUE
+            } else {
+                tag::FALSE
+            });
         } else if let Ok(float) = value.cast_exact::<PyFloat>() {
             self.bytes.push(tag::FLOAT);
             self.bytes.extend_from_slice(&float.value().to_le_bytes());
@@ -98,7 +102,12 @@ impl<'py> Encoder<'py> {
     }
 
     /// A list, dict, set or tuple, or a rarer leaf.
-    fn container(&mut self, value: &Bound<'py, PyAny>, depth: usize, root: bool) -> Result<(), Stop> {
+    fn container(
+        &mut self,
+        value: &Bound<'py, PyAny>,
+        depth: usize,
+        root: bool,
+    ) -> Result<(), Stop> {
         if self.back_reference(value, true)? {
             return Ok(());
         }
@@ -195,7 +204,12 @@ impl<'py> Encoder<'py> {
         if content.len() >= INLINE_BYTES {
             self.leaf(bytes);
         } else {
-            self.inline(bytes, tag::BYTES, content, ffi::reference_count(bytes) > SINGLE);
+            self.inline(
+                bytes,
+                tag::BYTES,
+                content,
+                ffi::reference_count(bytes) > SINGLE,
+            );
         }
     }
 
@@ -213,11 +227,13 @@ impl<'py> Encoder<'py> {
 
     fn int(&mut self, int: &Bound<'py, PyInt>) {
         match int.extract::<i64>() {
-            Ok(small @ 0..=0x7f) => self.bytes.push(tag::SMALL | small as u8),
-            Ok(number) => {
-                self.bytes.push(tag::INT);
-                self.varint(((number << 1) ^ (number >> 63)).cast_unsigned());
-            }
+            Ok(number) => match u8::try_from(number) {
+                Ok(small) if small < tag::SMALL => self.bytes.push(tag::SMALL | small),
+                _ => {
+                    self.bytes.push(tag::INT);
+                    self.varint(((number << 1) ^ (number >> 63)).cast_unsigned());
+                }
+            },
             // Beyond 64 bits.
             Err(_) => self.leaf(int),
         }
@@ -235,7 +251,11 @@ impl<'py> Encoder<'py> {
     }
 
     /// Writes a reference to an object that was met before; false if this is the first time.
-    fn back_reference(&mut self, object: &Bound<'py, PyAny>, container: bool) -> Result<bool, Stop> {
+    fn back_reference(
+        &mut self,
+        object: &Bound<'py, PyAny>,
+        container: bool,
+    ) -> Result<bool, Stop> {
         match self.met.get(&address(object)).copied() {
             None => Ok(false),
             Some(Met::Unfinished) => Err(Stop::Unsupported),
@@ -275,7 +295,10 @@ impl<'py> Encoder<'py> {
         self.varint(number as u64);
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time are what is wanted")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "seven bits at a time are what is wanted"
+    )]
     fn varint(&mut self, mut number: u64) {
         while number > 0x7f {
             self.bytes.push(number as u8 | 0x80);
@@ -291,5 +314,9 @@ fn address<T>(object: &Bound<'_, T>) -> usize {
 
 /// A container that changed while it was read is not stored half: pickle decides.
 fn same_length(now: usize, read: usize) -> Result<(), Stop> {
-    if now == read { Ok(()) } else { Err(Stop::Unsupported) }
+    if now == read {
+        Ok(())
+    } else {
+        Err(Stop::Unsupported)
+    }
 }

@@ -1,0 +1,58 @@
+# Everything a developer does here. `make` lists it.
+
+PYTHON ?= python3.11
+VENV ?= .venv
+PY := $(VENV)/bin/python
+# Extra arguments for pytest, the benchmarks: make test ARGS="-k values", make bench ARGS="--quick"
+ARGS ?=
+GROUPS := --group test --group lint --group bench
+CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve dev core test lint fmt bench stress
+
+help: ## list what can be made
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+
+demo: dev ## start the tutorial's application, show it speed up, check its answers
+	$(PY) examples/demo.py
+
+serve: dev ## keep the tutorial's application running until Ctrl-C (PORT=8000 fixes the port)
+	$(PY) examples/demo.py --serve --port $(or $(PORT),0)
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --upgrade 'pip>=25.1'
+	$(PY) -m pip install --quiet 'maturin>=1.9.4,<2' $(GROUPS)
+	touch $@
+
+dev: $(VENV)/ready ## build the extension and install the package into $(VENV)
+	$(PY) -m pip install --quiet --no-build-isolation --force-reinstall --no-deps .
+	$(PY) -m pip install --quiet 'flask>=3.0' 'flask-caching>=2.4,<2.6' cachelib
+
+core: ## test the pure Rust core; needs no Python
+	cargo test $(ARGS)
+
+test: core dev ## test everything: the core, then the package on $(VENV)'s Python
+	$(PY) -m pytest $(ARGS)
+
+lint: dev ## rustfmt, clippy with and without Python, ruff, mypy, and the stub against the module
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	$(CARGO_PY) clippy --all-targets --features python -- -D warnings
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+	$(PY) -m mypy.stubtest flask_rustcache._native --mypy-config-file pyproject.toml
+
+fmt: $(VENV)/ready ## format Rust and Python
+	cargo fmt
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+bench: dev ## measure side by side with the peers (use an optimised Python, such as Debian's)
+	$(PY) benches/run.py $(ARGS)
+
+stress: dev ## the threaded and random tests, many more rounds
+	PROPTEST_CASES=20000 cargo test --release
+	$(PY) -m pytest --hypothesis-profile=stress tests/test_differential.py tests/test_values_property.py tests/test_traps_locks.py $(ARGS)

@@ -1,0 +1,63 @@
+"""P1 and P3 from 500 to 1,000,000 entries: the cost must stay flat but for the processor's caches."""
+
+import random
+from collections.abc import Iterator
+from threading import Lock
+from typing import Any
+
+import values
+from contestants import Contestant
+from measure import Lane, compile_loop, cycling
+from report import Table
+from workloads import (
+    Field,
+    WrongAnswerError,
+    check_full,
+    empty_loop,
+    eviction_lane,
+    fifo_lane,
+    fill,
+    tabulate,
+)
+
+SIZES = (500, 10_000, 100_000, 1_000_000)
+QUICK_SIZES = (500, 2_000)
+# Keys read in turns: too many for the nearest processor caches, drawn evenly from the whole.
+SAMPLE = 20_000
+
+
+def full(contestant: Contestant, bound: int) -> tuple[Any, list[str]]:
+    """Return a cache at its bound, keys and values its own, and keys to read in random order."""
+    cache, keys = contestant.make(bound), values.keys(bound)
+    fill(contestant, cache, ((key, values.text(number)) for number, key in enumerate(keys)))
+    check_full(contestant, cache, bound)
+    picked = random.Random(bound).sample(range(bound), min(bound, SAMPLE))
+    for number in picked:
+        if cache.get(keys[number]) != values.text(number):
+            raise WrongAnswerError(f"{contestant.name}: lost {keys[number]!r} of {bound}")
+    return cache, [keys[number] for number in picked]
+
+
+def at_size(field: Field, bound: int) -> Iterator[Table]:
+    """Measure P1, then P3, on the same full caches of one size."""
+    reads, writes = [empty_loop(values.keys(400))], [empty_loop(values.keys(400))]
+    for one in field.contestants:
+        cache, keys = full(one, bound)
+        reads.append(Lane(one.name, cycling(compile_loop(one.get), cache, keys, None, Lock()), one.note))
+        writes.append(eviction_lane(one, cache))
+    plain = {key: values.text(number) for number, key in enumerate(values.keys(bound))}
+    keys = random.Random(bound).sample(list(plain), min(bound, SAMPLE))
+    reads.append(Lane("dict.get", cycling(compile_loop("c.get(k)"), plain, keys, None, None)))
+    yield tabulate(f"P1@{bound}", f"get, random order, {bound:,} entries", reads, field)
+    del reads, plain
+    writes.append(fifo_lane(bound))
+    table = tabulate(f"P3@{bound}", f"set of fresh keys, full at {bound:,}", writes, field)
+    if bound >= 100_000:
+        table.remarks.append("SimpleCache scans and sorts everything: a few calls are one sample")
+    yield table
+
+
+def scale(field: Field) -> Iterator[Table]:
+    """Measure P1 and P3 at every size, two tables each."""
+    for bound in QUICK_SIZES if field.settings.quick else SIZES:
+        yield from at_size(field, bound)

@@ -1,0 +1,74 @@
+"""The native half of the package. `RustCache` is built on `Store`; use that."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from typing_extensions import disjoint_base
+
+__all__ = ["Store"]
+
+@disjoint_base
+class Store:
+    """Cachelib's verbs over a store written in Rust.
+
+    Keys are any hashable objects; str is the fast path. A timeout is in seconds (int or float) or a
+    `timedelta`: 0 means for ever, None the store's `default_timeout`, and with a negative one nothing is stored and the
+    key's old value is gone. Every verb raises `TypeError` for an unhashable key.
+    """
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Store: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __delattr__(self, name: str, /) -> None: ...
+    def get(self, key: Any) -> Any:
+        """The value, the caller's own, or None if there is no live entry. Raises what unpickling raises."""
+    def set(self, key: Any, value: Any, timeout: float | dt.timedelta | None = None) -> bool:
+        """Stores a value; True.
+
+        Raises what pickling raises for a value that cannot be stored (the old value stays), `TypeError`
+        or `ValueError` for a timeout that is none.
+        """
+    def add(self, key: Any, value: Any, timeout: float | dt.timedelta | None = None) -> bool:
+        """Stores a value if there is no live entry, atomically; True if it did. Raises as `set` does."""
+    def has(self, key: Any) -> bool:
+        """Whether there is a live entry. Counts as neither hit nor miss."""
+    def delete(self, key: Any) -> bool:
+        """Removes an entry; True if there was a live one."""
+    def clear(self) -> bool:
+        """Removes every entry; True."""
+    def get_many(self, *keys: Any) -> list[Any]:
+        """A value or None for each key, in order."""
+    def get_dict(self, *keys: Any) -> dict[Any, Any]:
+        """Each key with its value or None."""
+    def set_many(self, mapping: Mapping[Any, Any], timeout: float | dt.timedelta | None = None) -> list[Any]:
+        """Stores each item in turn; the keys stored. Raises as `set` does, at the first item that fails."""
+    def delete_many(self, *keys: Any) -> list[Any]:
+        """Removes each key; the keys that are absent afterwards, those never there included."""
+    def inc(self, key: Any, delta: Any = 1) -> Any:
+        """Adds `delta` to the value, atomically; the new value.
+
+        A missing, expired or None value counts as 0. An entry that is there keeps the lifetime it has
+        left; a new one gets the default. Raises what `+` raises. Counts as a read.
+        """
+    def dec(self, key: Any, delta: Any = 1) -> Any:
+        """Subtracts; otherwise as `inc`."""
+    def __contains__(self, key: Any, /) -> bool: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def stats(self) -> dict[str, int]:
+        """The counters, true now.
+
+        `entries`, `hits`, `misses`, `insertions` (values stored), `replacements` (of those, in place of a
+        live value), `evictions` (to make room), `expirations`, `removals` (asked for), `prototype_bytes` (taken by
+        hot containers) and `prototype_bytes_limit`.
+        """
+    def purge_expired(self) -> int:
+        """Gives the memory of every expired entry back now; how many there were."""
+    def _configure(self, max_entries: int, shards: int, prototype_bytes: int) -> None: ...
+    def _set_max_entries(self, max_entries: int) -> None: ...
+    def _max_entries(self) -> int: ...
+    def _keys(self) -> list[Any]: ...
+    def _entry(self, key: Any) -> tuple[float | None, bool, Any] | None: ...
+    def _validate(self) -> None: ...
+    def _nop(self) -> None: ...
+    def _nop1(self, _key: Any) -> None: ...

@@ -1,0 +1,251 @@
+//! What the verbs are made of: the way of a key and a value into the core and out of it.
+
+use pyo3::exceptions::PyRuntimeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString, PyTuple};
+
+use super::Store;
+use crate::core::{self, Evicted, Instant, When};
+use crate::py::imports::BASE_CACHE;
+use crate::py::key::table::{Idle, NOBODY};
+use crate::py::key::{number_bytes, number_of, text_bytes};
+use crate::py::timeout::Timeout;
+use crate::py::value::{self, Stored};
+
+/// What to do for a key that is no str and has no number yet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Find {
+    /// Nothing: the core is asked for a number that nobody has.
+    Known,
+    /// Give it one.
+    Make,
+}
+
+impl Store {
+    #[inline]
+    pub(super) fn core(&self) -> PyResult<&core::Store<Stored>> {
+        self.core.get().ok_or_else(|| {
+            PyRuntimeError::new_err(
+                "this cache was never set up: a subclass of RustCache that defines __init__ must call \
+                 super().__init__()",
+            )
+        })
+    }
+
+    /// What every verb begins with: settings that tell the truth, and the time, read before any lock.
+    #[inline]
+    pub(super) fn begin(slf: &Bound<'_, Self>) -> PyResult<Instant> {
+        let settings = &slf.get().settings;
+        settings.ensure(slf)?;
+        settings.clock.now(slf.as_any())
+    }
+
+    #[inline]
+    pub(super) fn look_up<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+        now: Instant,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (this, py) = (slf.get(), slf.py());
+        let (found, evicted) = this.with_key(key, Find::Known, |core, key| {
+            // Under the lock.
+            core.read(key, now, |stored| stored.share(py))
+        })?;
+        // Out of the lock.
+        this.bury(py, evicted);
+        match found {
+            None => Ok(None),
+            Some(Stored::Shared(object)) => Ok(Some(object.into_bound(py))),
+            Some(stored) => Self::decode(slf, stored),
+        }
+    }
+
+    /// The caller's own value. None if a custom serializer's object was taken out meanwhile.
+    pub(super) fn decode<'py>(
+        slf: &Bound<'py, Self>,
+        stored: Stored,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (this, py) = (slf.get(), slf.py());
+        let dumped = match stored {
+            Stored::Serialized(object) => object.into_bound(py),
+            Stored::Foreign(number) => match this.vault.get(py, number)? {
+                Some(object) => object,
+                None => return Ok(None),
+            },
+            stored => return value::decode(py, stored, &this.budget).map(Some),
+        };
+        let serializer = slf.getattr(intern!(py, "serializer"))?;
+        serializer
+            .call_method1(intern!(py, "loads"), (dumped,))
+            .map(Some)
+    }
+
+    /// What is stored for a value, by the store's serializer.
+    #[inline]
+    pub(super) fn encode(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Stored> {
+        let this = slf.get();
+        if !this.settings.custom_serializer() {
+            return value::encode(value);
+        }
+        let py = slf.py();
+        let serializer = slf.getattr(intern!(py, "serializer"))?;
+        let dumped = serializer.call_method1(intern!(py, "dumps"), (value,))?;
+        if dumped.is_exact_instance_of::<PyBytes>() || dumped.is_exact_instance_of::<PyString>() {
+            return Ok(Stored::Serialized(dumped.unbind()));
+        }
+        this.vault.put(&dumped).map(Stored::Foreign)
+    }
+
+    /// Stores a value; false if there was a live one and `when` minds.
+    #[inline]
+    pub(super) fn put(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        timeout: Option<&Bound<'_, PyAny>>,
+        when: When,
+    ) -> PyResult<bool> {
+        let this = slf.get();
+        let timeout = this.timeout(timeout)?;
+        let stored = Self::encode(slf, value)?;
+        let now = this.settings.clock.now(slf.as_any())?;
+        let Some(lifetime) = timeout.lifetime(now) else {
+            this.discard(slf.py(), stored);
+            return Self::put_dead(slf, key, now, when);
+        };
+        let foreign = stored.foreign();
+        let inserted = this.with_key(key, Find::Make, |core, key| {
+            core.insert(key, stored, lifetime, now, when)
+        });
+        if let Some(number) = foreign
+            && !inserted.as_ref().is_ok_and(|inserted| inserted.stored)
+        {
+            drop(this.vault.take(slf.py(), number));
+        }
+        let inserted = inserted?;
+        this.bury(slf.py(), inserted.evicted);
+        Ok(inserted.stored)
+    }
+
+    /// A negative timeout: nothing to store, and an unconditional one takes the old value away.
+    #[cold]
+    fn put_dead(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        now: Instant,
+        when: When,
+    ) -> PyResult<bool> {
+        match when {
+            When::Always => Self::remove(slf, key, now).map(|_| true),
+            When::IfAbsent => Self::has(slf, key).map(|found| !found),
+        }
+    }
+
+    pub(super) fn remove(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        now: Instant,
+    ) -> PyResult<bool> {
+        let this = slf.get();
+        let (found, evicted) =
+            this.with_key(key, Find::Known, |core, key| core.remove(key, now))?;
+        this.bury(slf.py(), evicted);
+        Ok(found)
+    }
+
+    #[inline]
+    fn timeout(&self, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Timeout> {
+        timeout.map_or_else(|| Ok(self.settings.default_timeout()), Timeout::from_python)
+    }
+
+    /// Runs an operation of the core under the key's bytes.
+    #[inline]
+    pub(super) fn with_key<R>(
+        &self,
+        key: &Bound<'_, PyAny>,
+        find: Find,
+        operation: impl FnOnce(&core::Store<Stored>, &[u8]) -> R,
+    ) -> PyResult<R> {
+        let core = self.core()?;
+        match text_bytes(key)? {
+            Some(text) => Ok(operation(core, &text)),
+            None => self.with_numbered_key(key, find, |key| operation(core, key)),
+        }
+    }
+
+    #[cold]
+    fn with_numbered_key<R>(
+        &self,
+        key: &Bound<'_, PyAny>,
+        find: Find,
+        operation: impl FnOnce(&[u8]) -> R,
+    ) -> PyResult<R> {
+        let number = match find {
+            Find::Known => self.keys.find(key)?,
+            Find::Make => self.keys.find_or_make(key)?,
+        };
+        let result = operation(&number_bytes(number));
+        if number != NOBODY
+            && let Some(idle) = self.keys.unpin(number)
+        {
+            self.release(key.py(), idle);
+        }
+        Ok(result)
+    }
+
+    /// Forgets a numbered key that has no entry any more.
+    fn release(&self, py: Python<'_>, idle: Idle) {
+        let key = number_bytes(idle.number());
+        // At instant 0 nothing is expired: any entry that is still held counts.
+        let start = Instant::from_nanos(0);
+        let held = self
+            .core()
+            .is_ok_and(|core| core.peek(&key, start, |_, _| ()).is_some());
+        if !held {
+            self.keys.retire(py, idle);
+        }
+    }
+
+    /// Drops what left the store, out of every lock, with all that stood for it in Python's tables.
+    #[inline]
+    pub(super) fn bury(&self, py: Python<'_>, evicted: Evicted<Stored>) {
+        if !evicted.is_empty() {
+            self.bury_all(py, evicted);
+        }
+    }
+
+    #[cold]
+    fn bury_all(&self, py: Python<'_>, evicted: Evicted<Stored>) {
+        for removed in evicted {
+            if let Some(idle) = number_of(&removed.key).and_then(|number| self.keys.idle(number)) {
+                self.release(py, idle);
+            }
+            self.discard(py, removed.value);
+        }
+    }
+
+    /// Drops a stored value, and what stands for it in the vault.
+    fn discard(&self, py: Python<'_>, stored: Stored) {
+        let number = stored.foreign();
+        drop(stored);
+        if let Some(number) = number {
+            drop(self.vault.take(py, number));
+        }
+    }
+
+    /// Runs cachelib's own method, which goes through whatever a subclass overrides.
+    pub(super) fn call_base<'py>(
+        slf: &Bound<'py, Self>,
+        method: &str,
+        arguments: impl IntoIterator<Item = Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let arguments: Vec<_> = std::iter::once(slf.as_any().clone())
+            .chain(arguments)
+            .collect();
+        BASE_CACHE
+            .get(slf.py())?
+            .getattr(method)?
+            .call1(PyTuple::new(slf.py(), arguments)?)
+    }
+}
