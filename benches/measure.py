@@ -10,7 +10,7 @@ import statistics
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 LOOP = """
@@ -21,8 +21,8 @@ def loop(c, keys, v, cycles, lock, clock):
             {body}
     return clock() - start
 """
-# More calls in one sample only make more keys to keep; a sample of this many is long enough.
-MOST_OPS = 50_000
+# Fresh keys are made beforehand: this many are enough for one sample, more would only use memory.
+MOST_FRESH = 50_000
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,14 @@ class Lane:
         run: makes about the asked number of calls, returns nanoseconds per call.
         note: what the reader must know to compare it.
         ops: calls per sample; 0 (the default) lets `calibrate` choose.
+        most: the most calls `calibrate` may choose, 10,000,000 by default.
     """
 
     name: str
     run: Callable[[int], float]
     note: str = ""
-    ops: int = field(default=0)
+    ops: int = 0
+    most: int = 10_000_000
 
 
 def compile_loop(body: str, **names: Any) -> Callable[..., int]:
@@ -126,7 +128,7 @@ def calibrate(lane: Lane, target_ns: int) -> None:
     ops = 1
     while True:
         per_call = max(lane.run(ops), 0.1)
-        wanted = min(MOST_OPS, max(1, int(target_ns / per_call)))
+        wanted = min(lane.most, max(1, int(target_ns / per_call)))
         if wanted <= 2 * ops:
             break
         ops = min(wanted, ops * 8)

@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Iterator
-from threading import Lock
 from typing import Any
 
 import values
@@ -13,6 +12,7 @@ from workloads import (
     Field,
     WrongAnswerError,
     check_full,
+    cycling_lane,
     empty_loop,
     eviction_lane,
     fifo_lane,
@@ -43,7 +43,7 @@ def at_size(field: Field, bound: int) -> Iterator[Table]:
     reads, writes = [empty_loop(values.keys(400))], [empty_loop(values.keys(400))]
     for one in field.contestants:
         cache, keys = full(one, bound)
-        reads.append(Lane(one.name, cycling(compile_loop(one.get), cache, keys, None, Lock()), one.note))
+        reads.append(cycling_lane(one, one.get, cache, keys))
         writes.append(eviction_lane(one, cache))
     plain = {key: values.text(number) for number, key in enumerate(values.keys(bound))}
     keys = random.Random(bound).sample(list(plain), min(bound, SAMPLE))

@@ -69,5 +69,3 @@ def crowded(field: Field) -> Iterator[Table]:
             rows = interleave(lanes, settings)
             title = f"{verb} of a 200-character str, {threads} thread{'s' * (threads > 1)}"
             yield Table(f"{name}x{threads}", title, "ns of wall clock per call", rows)
-
-

@@ -11,7 +11,7 @@ import values
 from contestants import Contestant
 from measure import Lane, compile_loop, cycling, interleave
 from report import Table
-from workloads import Field, check_answers, fill
+from workloads import Field, check_answers, cycling_lane, fill
 
 PICKLE, MARSHAL = "pickle.loads", "marshal.loads"
 # Read before the clock starts, so that what is called hot is: prototypes are made at the second hit.
@@ -59,8 +59,7 @@ def hot_lane(contestant: Contestant, wanted: dict[str, Any]) -> Lane:
     fill(contestant, cache, iter(wanted.items()))
     for _ in range(WARM_READS):
         check_answers(contestant, cache, wanted)
-    loop = compile_loop(contestant.get)
-    return Lane(contestant.name, cycling(loop, cache, list(wanted), None, Lock()), contestant.note)
+    return cycling_lane(contestant, contestant.get, cache, list(wanted))
 
 
 def cold_lane(contestant: Contestant, wanted: dict[str, Any], before: int) -> Lane:

@@ -9,7 +9,16 @@ from typing import Any
 
 import values
 from contestants import Contestant
-from measure import Lane, Settings, always_fresh, compile_loop, cycling, interleave, subtract
+from measure import (
+    MOST_FRESH,
+    Lane,
+    Settings,
+    always_fresh,
+    compile_loop,
+    cycling,
+    interleave,
+    subtract,
+)
 from report import Table
 
 EMPTY = "empty loop"
@@ -21,11 +30,6 @@ class WrongAnswerError(Exception):
     """A contestant does not do what it is timed for: its figure would mean nothing."""
 
 
-def ask(contestant: Contestant, cache: Any, key: str) -> Any:
-    """Return what the contestant's own `get` answers."""
-    return cache.get(key)
-
-
 def put(contestant: Contestant, cache: Any, key: str, value: Any) -> None:
     """Store one value by the contestant's own statement."""
     exec(contestant.set, {"c": cache, "k": key, "v": value, "lock": Lock()})
@@ -34,7 +38,7 @@ def put(contestant: Contestant, cache: Any, key: str, value: Any) -> None:
 def check_answers(contestant: Contestant, cache: Any, wanted: dict[str, Any]) -> None:
     """Raise WrongAnswerError unless each key answers with its value, isolated if that is said."""
     for key, value in wanted.items():
-        got = ask(contestant, cache, key)
+        got = cache.get(key)
         if got != value:
             raise WrongAnswerError(f"{contestant.name}: {key!r} gave {got!r:.80}")
         if contestant.isolated and isinstance(value, list | dict) and got is value:
@@ -75,17 +79,19 @@ class Field:
     contestants: list[Contestant]
     settings: Settings
 
-    def rust(self) -> Contestant | None:
-        """Return RustCache, None if it is not installed."""
-        return next((one for one in self.contestants if one.name == "RustCache"), None)
-
 
 def empty_loop(keys: Sequence[str]) -> Lane:
     """Return the lane that measures the loop itself."""
     return Lane(EMPTY, cycling(compile_loop("pass"), None, keys, None, None))
 
 
-def nop_lanes(field: Field, cache: Any, keys: Sequence[str]) -> list[Lane]:
+def cycling_lane(contestant: Contestant, body: str, cache: Any, keys: Sequence[str]) -> Lane:
+    """Return the lane that runs one statement over the same keys again and again."""
+    run = cycling(compile_loop(body), cache, keys, values.text(1_000), Lock())
+    return Lane(contestant.name, run, contestant.note)
+
+
+def nop_lanes(cache: Any, keys: Sequence[str]) -> list[Lane]:
     """Return the lanes of the empty native methods, none where there are none to call."""
     bodies = {NOP: ("_nop", "c._nop()"), NOP1: ("_nop1", "c._nop1(k)")}
     return [
@@ -114,9 +120,9 @@ def read(field: Field) -> Table:
         cache = one.make(500)
         fill(one, cache, iter(wanted.items()))
         check_answers(one, cache, wanted)
-        lanes.append(Lane(one.name, cycling(compile_loop(one.get), cache, keys, None, Lock()), one.note))
+        lanes.append(cycling_lane(one, one.get, cache, keys))
         if one.name == "RustCache":
-            lanes += nop_lanes(field, cache, keys)
+            lanes += nop_lanes(cache, keys)
     lanes.append(Lane(DICT_GET, cycling(compile_loop("c.get(k)"), wanted, keys, None, None)))
     return tabulate("P1", "get of a 200-character str, 400 keys", lanes, field)
 
@@ -130,9 +136,9 @@ def overwrite(field: Field) -> Table:
         check_set(one)
         cache = one.make(500)
         fill(one, cache, iter(wanted.items()))
-        lanes.append(Lane(one.name, cycling(compile_loop(one.set), cache, keys, value, Lock()), one.note))
+        lanes.append(cycling_lane(one, one.set, cache, keys))
         if one.name == "RustCache":
-            lanes += nop_lanes(field, cache, keys)
+            lanes += nop_lanes(cache, keys)
     lanes.append(Lane(DICT_SET, cycling(compile_loop("c[k] = v"), dict(wanted), keys, value, None)))
     return tabulate("P2", "set of a 200-character str, key present", lanes, field)
 
@@ -150,14 +156,15 @@ def eviction_lane(contestant: Contestant, cache: Any) -> Lane:
     """Return the lane that stores fresh keys in a full cache."""
     loop = compile_loop(contestant.set)
     run = always_fresh(loop, cache, values.fresh_keys(), values.text(0), Lock())
-    return Lane(contestant.name, run, contestant.note)
+    return Lane(contestant.name, run, contestant.note, most=MOST_FRESH)
 
 
 def fifo_lane(bound: int) -> Lane:
     """Return the floor of P3: what keeping a bound costs at the least, in Python's own types."""
     ordered = OrderedDict(zip(values.keys(bound), itertools.repeat("x"), strict=False))
     loop = compile_loop("c[k] = v\nc.popitem(last=False)")
-    return Lane(FIFO, always_fresh(loop, ordered, values.fresh_keys(), values.text(0), None))
+    run = always_fresh(loop, ordered, values.fresh_keys(), values.text(0), None)
+    return Lane(FIFO, run, most=MOST_FRESH)
 
 
 def evict(field: Field, key: str, bound: int) -> Table:

@@ -94,9 +94,7 @@ def download(upstream: Upstream, folder: str) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps"]
     command += ["--no-binary", upstream.name, "--dest", folder]
     command += [f"{upstream.name}=={upstream.release}"]
-    fetched = subprocess.run(
-        command, check=False, capture_output=True, text=True, timeout=DOWNLOAD_LIMIT
-    )
+    fetched = subprocess.run(command, check=False, capture_output=True, text=True, timeout=DOWNLOAD_LIMIT)
     assert fetched.returncode == 0, f"pip could not fetch {upstream.folder}:\n{fetched.stderr}"
     return Path(folder) / f"{upstream.folder}.tar.gz"
 

@@ -13,8 +13,8 @@ class Store:
     """Cachelib's verbs over a store written in Rust.
 
     Keys are any hashable objects; str is the fast path. A timeout is in seconds (int or float) or a
-    `timedelta`: 0 means for ever, None the store's `default_timeout`, and with a negative one nothing is stored and the
-    key's old value is gone. Every verb raises `TypeError` for an unhashable key.
+    `timedelta`: 0 means for ever, None the store's `default_timeout`, and with a negative one nothing is
+    stored and the key's old value is gone. Every verb raises `TypeError` for an unhashable key.
     """
 
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Store: ...
@@ -58,9 +58,9 @@ class Store:
     def stats(self) -> dict[str, int]:
         """The counters, true now.
 
-        `entries`, `hits`, `misses`, `insertions` (values stored), `replacements` (of those, in place of a
-        live value), `evictions` (to make room), `expirations`, `removals` (asked for), `prototype_bytes` (taken by
-        hot containers) and `prototype_bytes_limit`.
+        `entries`, `hits`, `misses`, `insertions` (values stored), `replacements` (of those, in place of
+        a live value), `evictions` (to make room), `expirations`, `removals` (asked for),
+        `prototype_bytes` (taken by hot containers) and `prototype_bytes_limit`.
         """
     def purge_expired(self) -> int:
         """Gives the memory of every expired entry back now; how many there were."""

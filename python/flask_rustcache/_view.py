@@ -14,9 +14,9 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
     """The live entries as a mapping from key to ``(expires, bytes)``.
 
     ``expires`` is in the seconds of the cache's clock (``time.time()`` in production), 0 for an entry
-    that never expires. ``bytes`` is what the cache's serializer makes of the value, computed when it is asked for.
-    Reading counts as no hit. Iterating works on the keys as they were when it began, so the cache may
-    change meanwhile. The view keeps its cache alive.
+    that never expires. ``bytes`` is what the cache's serializer makes of the value, computed when it is
+    asked for. Reading counts as no hit. Iterating works on the keys as they were when it began, so the
+    cache may change meanwhile. The view keeps its cache alive.
     """
 
     def __init__(self, cache: RustCache) -> None:

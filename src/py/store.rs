@@ -24,6 +24,7 @@ use super::settings::{Overrides, Settings};
 use super::value::Stored;
 use super::vault::Vault;
 use crate::core::{self, StoreConfig, When};
+use arithmetic::Delta;
 use engine::Find;
 
 /// The native half of `RustCache`; use that. See `_native.pyi` for what each method promises.
@@ -194,20 +195,20 @@ impl Store {
         batch::delete_many(slf, keys)
     }
 
-    #[pyo3(signature = (key, delta=None), text_signature = "($self, key, delta=1)")]
+    #[pyo3(signature = (key, delta=Delta::One), text_signature = "($self, key, delta=1)")]
     fn inc<'py>(
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyAny>,
-        delta: Option<&Bound<'py, PyAny>>,
+        delta: Delta<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         arithmetic::change(slf, key, delta, arithmetic::Sign::Plus)
     }
 
-    #[pyo3(signature = (key, delta=None), text_signature = "($self, key, delta=1)")]
+    #[pyo3(signature = (key, delta=Delta::One), text_signature = "($self, key, delta=1)")]
     fn dec<'py>(
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyAny>,
-        delta: Option<&Bound<'py, PyAny>>,
+        delta: Delta<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         arithmetic::change(slf, key, delta, arithmetic::Sign::Minus)
     }

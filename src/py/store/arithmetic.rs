@@ -3,6 +3,9 @@
 //! The value is read with its version, changed out of every lock (`+` may be anybody's code), and put
 //! back only if the version is still the same; otherwise it is all done again.
 
+use std::convert::Infallible;
+
+use pyo3::Borrowed;
 use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
@@ -20,19 +23,34 @@ pub(super) enum Sign {
     Minus,
 }
 
+/// By how much. None is no number, so it cannot stand for the default.
+pub(super) enum Delta<'py> {
+    One,
+    Given(Bound<'py, PyAny>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Delta<'py> {
+    type Error = Infallible;
+
+    fn extract(object: Borrowed<'_, 'py, PyAny>) -> Result<Self, Infallible> {
+        Ok(Self::Given(object.to_owned()))
+    }
+}
+
 /// The new value.
 ///
 /// Raises what `+` or `-` raise, and what storing the result raises; then the old value stays.
 pub(super) fn change<'py>(
     slf: &Bound<'py, Store>,
     key: &Bound<'py, PyAny>,
-    delta: Option<&Bound<'py, PyAny>>,
+    delta: Delta<'py>,
     sign: Sign,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
-    let delta = delta
-        .cloned()
-        .unwrap_or_else(|| PyInt::new(py, 1).into_any());
+    let delta = match delta {
+        Delta::One => PyInt::new(py, 1).into_any(),
+        Delta::Given(delta) => delta,
+    };
     slf.get().settings.ensure(slf)?;
     if slf
         .get()

@@ -1,0 +1,122 @@
+"""One measurement in a process of its own: `python child.py JOB ARGUMENTS`, the answer as JSON.
+
+Memory and collections depend on everything else a process holds, so each case gets a fresh one.
+"""
+
+import gc
+import json
+import math
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+BENCHES = Path(__file__).resolve().parent
+# A child takes seconds; one that hangs must not hang the run.
+TIME_LIMIT = 180
+
+
+def resident() -> int:
+    """Return this process's resident set, bytes.
+
+    Raises:
+        OSError: the system has neither /proc nor ps.
+    """
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE")
+    except FileNotFoundError:
+        command = ["ps", "-o", "rss=", "-p", str(os.getpid())]
+        return int(subprocess.run(command, capture_output=True, check=True).stdout) * 1024
+
+
+def build(name: str, kind: str, entries: int, reads: int) -> Any:
+    """Return a cache without a bound that holds fresh values of a kind, each read `reads` times."""
+    import contestants
+    import values
+    import workloads
+
+    make = {"str": values.text, "lists": values.listing}[kind]
+    contestant = contestants.FIELD[name]()
+    cache = contestant.make(math.inf)
+    pairs = ((f"view//api/stocks/{number}", make(number)) for number in range(entries))
+    workloads.fill(contestant, cache, pairs)
+    for _ in range(reads):
+        for number in range(entries):
+            cache.get(f"view//api/stocks/{number}")
+    if contestant.size(cache) != entries:
+        raise workloads.WrongAnswerError(f"{name}: holds {contestant.size(cache)} of {entries}")
+    return cache
+
+
+def memory(name: str, kind: str, entries: int, reads: int) -> float:
+    """Return what one entry adds to the resident set, its key included, bytes."""
+    build(name, kind, 20, reads)
+    gc.collect()
+    before = resident()
+    cache = build(name, kind, entries, reads)
+    gc.collect()
+    taken = resident() - before
+    del cache
+    return taken / entries
+
+
+def collection(name: str, kind: str, entries: int, reads: int) -> float:
+    """Return the median time of five full collections with the cache filled, nanoseconds."""
+    import contestants
+
+    # Everyone's modules, so that the cases differ by the cache's content alone.
+    contestants.gather()
+    gc.disable()
+    cache = build(name, kind, entries, reads)
+    gc.collect()
+    taken = []
+    for _ in range(5):
+        start = time.perf_counter_ns()
+        gc.collect()
+        taken.append(time.perf_counter_ns() - start)
+    del cache
+    return sorted(taken)[2]
+
+
+def importing(module: str) -> float:
+    """Return how long the first import of a module takes, nanoseconds."""
+    start = time.perf_counter_ns()
+    __import__(module)
+    return time.perf_counter_ns() - start
+
+
+def run(job: str, *arguments: object) -> float:
+    """Do one job in a new interpreter.
+
+    Args:
+        job: "memory", "collection" or "importing".
+        *arguments: the job's own arguments, as text or numbers.
+
+    Returns:
+        The job's figure.
+
+    Raises:
+        subprocess.SubprocessError: the child failed or took too long.
+    """
+    command = [sys.executable, __file__, job, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=TIME_LIMIT, cwd=BENCHES)
+    return json.loads(done.stdout)
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Do the job named on the command line and print its figure."""
+    jobs: dict[str, Callable[..., float]] = {
+        "memory": memory,
+        "collection": collection,
+        "importing": importing,
+    }
+    rest = [int(text) if text.isdigit() else text for text in arguments[1:]]
+    print(json.dumps(jobs[arguments[0]](*rest)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,120 @@
+"""Measure RustCache side by side with SimpleCache and its peers: `python benches/run.py --help`."""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import aims
+import contestants
+import machine
+import processes
+import report
+import threads
+import trees
+import workloads
+from measure import Settings
+from report import Table
+from scale import scale
+from workloads import Field
+
+QUICK = Settings(repeats=3, target_ns=500_000, quick=True)
+METHOD = """\
+method: every contestant has a compiled loop of its own, calling as an application does
+  (cache.get(key)); it is warmed up, its answers are checked, its sample length is settled; then
+  all contestants are sampled in turns, {repeats} rounds of about {target:g} ms each, the first of a round
+  moving on by one. Garbage collection is off while sampling. Shown: median, 10th and 90th
+  percentile. "SimpleCache /" is how many times faster than SimpleCache, "/ floor" how many times
+  the floor's cost. Smaller figures are better.
+"""
+
+SECTIONS: dict[str, Callable[[Field], Iterable[Table]]] = {
+    "P1": lambda field: [workloads.read(field)],
+    "P2": lambda field: [workloads.overwrite(field)],
+    "P3": lambda field: [workloads.evict(field, "P3", 500)],
+    "P3b": lambda field: [workloads.evict(field, "P3b", 10_000)],
+    "P7": lambda field: [trees.read_trees(field, trees.SHAPES["P7"])],
+    "P8": lambda field: [trees.read_trees(field, trees.SHAPES["P8"])],
+    "P8-10k": lambda field: [trees.read_trees(field, trees.SHAPES["P8-10k"])],
+    "scale": scale,
+    "threads": threads.crowded,
+    "memory": processes.memory,
+    "gc": lambda field: [processes.collections(field)],
+    "import": lambda field: [processes.imports(field)],
+}
+
+
+def sections(text: str) -> list[str]:
+    """Return the names in a comma-separated list, in the order they run.
+
+    Raises:
+        argparse.ArgumentTypeError: one of them is not a section.
+    """
+    asked = {name.strip() for name in text.split(",")}
+    if unknown := asked - set(SECTIONS):
+        known = ", ".join(SECTIONS)
+        raise argparse.ArgumentTypeError(f"no {', '.join(sorted(unknown))}; there are {known}")
+    return [name for name in SECTIONS if name in asked]
+
+
+def options() -> argparse.Namespace:
+    """Return what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="a smoke test: the numbers mean nothing")
+    parser.add_argument("--only", type=sections, default=list(SECTIONS), metavar="P1,P3")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every sample, too")
+    return parser.parse_args()
+
+
+def preamble(settings: Settings, missing: list[str]) -> Iterator[str]:
+    """Yield the lines that say what follows was measured on, with what and how."""
+    for label, text in machine.describe().items():
+        yield f"{label}: {text}"
+    yield "versions: " + ", ".join(f"{name} {at}" for name, at in contestants.versions().items())
+    yield METHOD.format(repeats=settings.repeats, target=settings.target_ns / 1e6)
+    if settings.quick:
+        yield "QUICK: a smoke test of the benchmark; these numbers mean nothing.\n"
+    yield from missing
+
+
+def measure(field: Field, names: list[str]) -> Iterator[Table]:
+    """Run the named sections and print each table as soon as it is there."""
+    for name in names:
+        for table in SECTIONS[name](field):
+            print(report.render(table), flush=True)
+            yield table
+
+
+def keep(path: Path, tables: dict[str, Table]) -> None:
+    """Write everything measured to a JSON file."""
+    found = {
+        "machine": machine.describe(),
+        "versions": contestants.versions(),
+        "tables": [table.as_dict() for table in tables.values()],
+        "aims": aims.judge(tables),
+    }
+    path.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def main() -> None:
+    """Measure, print, and keep the samples if that was asked for."""
+    asked = options()
+    present, missing = contestants.gather()
+    field = Field(present, QUICK if asked.quick else Settings())
+    print("\n".join(preamble(field.settings, missing)), flush=True)
+    tables = {table.key: table for table in measure(field, asked.only)}
+    print(aims.render(tables))
+    if asked.json:
+        keep(asked.json, tables)
+
+
+if __name__ == "__main__":
+    # A fixed seed, so that two runs lay out their dicts alike; it has to be set before the start.
+    if "PYTHONHASHSEED" in os.environ:
+        main()
+    else:
+        seeded = os.environ | {"PYTHONHASHSEED": "0"}
+        sys.exit(subprocess.run([sys.executable, *sys.argv], env=seeded, check=False).returncode)
