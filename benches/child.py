@@ -14,9 +14,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-BENCHES = Path(__file__).resolve().parent
-# A child takes seconds; one that hangs must not hang the run.
-TIME_LIMIT = 180
+import contestants
+import values
+import workloads
 
 
 def resident() -> int:
@@ -35,20 +35,18 @@ def resident() -> int:
 
 def build(name: str, kind: str, entries: int, reads: int) -> Any:
     """Return a cache without a bound that holds fresh values of a kind, each read `reads` times."""
-    import contestants
-    import values
-    import workloads
-
     make = {"str": values.text, "lists": values.listing}[kind]
     contestant = contestants.FIELD[name]()
     cache = contestant.make(math.inf)
-    pairs = ((f"view//api/stocks/{number}", make(number)) for number in range(entries))
-    workloads.fill(contestant, cache, pairs)
+    keys = values.keys(entries)
+    workloads.fill(contestant, cache, ((key, make(number)) for number, key in enumerate(keys)))
     for _ in range(reads):
-        for number in range(entries):
-            cache.get(f"view//api/stocks/{number}")
+        for key in keys:
+            cache.get(key)
     if contestant.size(cache) != entries:
         raise workloads.WrongAnswerError(f"{name}: holds {contestant.size(cache)} of {entries}")
+    for number in (0, entries - 1) if entries else ():
+        workloads.check_answers(contestant, cache, {keys[number]: make(number)})
     return cache
 
 
@@ -66,8 +64,6 @@ def memory(name: str, kind: str, entries: int, reads: int) -> float:
 
 def collection(name: str, kind: str, entries: int, reads: int) -> float:
     """Return the median time of five full collections with the cache filled, nanoseconds."""
-    import contestants
-
     # Everyone's modules, so that the cases differ by the cache's content alone.
     contestants.gather()
     gc.disable()
@@ -82,40 +78,11 @@ def collection(name: str, kind: str, entries: int, reads: int) -> float:
     return sorted(taken)[2]
 
 
-def importing(module: str) -> float:
-    """Return how long the first import of a module takes, nanoseconds."""
-    start = time.perf_counter_ns()
-    __import__(module)
-    return time.perf_counter_ns() - start
-
-
-def run(job: str, *arguments: object) -> float:
-    """Do one job in a new interpreter.
-
-    Args:
-        job: "memory", "collection" or "importing".
-        *arguments: the job's own arguments, as text or numbers.
-
-    Returns:
-        The job's figure.
-
-    Raises:
-        subprocess.SubprocessError: the child failed or took too long.
-    """
-    command = [sys.executable, __file__, job, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, check=True, timeout=TIME_LIMIT, cwd=BENCHES)
-    return json.loads(done.stdout)
-
-
 def main(arguments: Sequence[str]) -> None:
     """Do the job named on the command line and print its figure."""
-    jobs: dict[str, Callable[..., float]] = {
-        "memory": memory,
-        "collection": collection,
-        "importing": importing,
-    }
-    rest = [int(text) if text.isdigit() else text for text in arguments[1:]]
-    print(json.dumps(jobs[arguments[0]](*rest)))
+    jobs: dict[str, Callable[..., float]] = {"memory": memory, "collection": collection}
+    name, kind, entries, reads = arguments[1:]
+    print(json.dumps(jobs[arguments[0]](name, kind, int(entries), int(reads))))
 
 
 if __name__ == "__main__":

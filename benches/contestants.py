@@ -88,7 +88,7 @@ def _cachebox_ttl() -> Contestant:
 def _moka_size(cache: Any) -> int:
     # Its evictions happen in batches: let it catch up before it is counted.
     cache.run_pending_tasks()
-    return cache.count()
+    return int(cache.count())
 
 
 def _moka() -> Contestant:
@@ -109,7 +109,7 @@ def _cachetools() -> Contestant:
         make=lambda bound: cachetools.TTLCache(bound, LIFETIME),
         get="with lock:\n    c.get(k)",
         set="with lock:\n    c[k] = v",
-        note=BY_REFERENCE + "; in a threading.Lock, as its manual asks",
+        note=BY_REFERENCE + "; its manual asks for a lock",
     )
 
 

@@ -13,6 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+Loop = Callable[..., int]
+Run = Callable[[int], float]
+
 LOOP = """
 def loop(c, keys, v, cycles, lock, clock):
     start = clock()
@@ -78,13 +81,13 @@ class Lane:
     """
 
     name: str
-    run: Callable[[int], float]
+    run: Run
     note: str = ""
     ops: int = 0
     most: int = 10_000_000
 
 
-def compile_loop(body: str, **names: Any) -> Callable[..., int]:
+def compile_loop(body: str, **names: Any) -> Loop:
     """Return a fresh timed loop around `body`, as timeit would build it.
 
     Args:
@@ -97,10 +100,11 @@ def compile_loop(body: str, **names: Any) -> Callable[..., int]:
     indented = body.replace("\n", "\n            ")
     namespace = dict(names)
     exec(compile(LOOP.format(body=indented), f"<loop {body!r}>", "exec"), namespace)
-    return namespace["loop"]
+    loop: Loop = namespace["loop"]
+    return loop
 
 
-def cycling(loop: Callable[..., int], cache: Any, keys: Sequence[Any], value: Any, lock: Any):
+def cycling(loop: Loop, cache: Any, keys: Sequence[Any], value: Any, lock: Any) -> Run:
     """Return a `Lane.run` that goes round the same keys again and again."""
 
     def run(ops: int) -> float:
@@ -110,7 +114,7 @@ def cycling(loop: Callable[..., int], cache: Any, keys: Sequence[Any], value: An
     return run
 
 
-def always_fresh(loop: Callable[..., int], cache: Any, keys: Iterator[str], value: Any, lock: Any):
+def always_fresh(loop: Loop, cache: Any, keys: Iterator[str], value: Any, lock: Any) -> Run:
     """Return a `Lane.run` that takes new keys each time, made before the clock starts."""
 
     def run(ops: int) -> float:

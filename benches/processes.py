@@ -1,23 +1,28 @@
 """What is measured in child processes: memory per entry, collections, import time."""
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
-import child
 from contestants import Contestant
 from measure import Row
 from report import Table
 from workloads import Field
 
+BENCHES = Path(__file__).resolve().parent
+# A child takes seconds; one that hangs must not hang the run.
+TIME_LIMIT = 120
 # DESIGN.md's default of CACHE_PROTOTYPE_BYTES, which hits may use up on top of the compact form.
 PROTOTYPE_BYTES = 16 << 20
 LISTS, QUICK_LISTS = 10_000, 200
 STRINGS, QUICK_STRINGS = 100_000, 5_000
 HITS = 2
-READ, FULL, EMPTY = ", after two hits each", ", full", "RustCache, empty"
-READ_FULL = ", full, after two hits each"
+FULL, READ, READ_FULL = ", full", ", after two hits each", ", full, after two hits each"
+BEYOND = "RustCache, the same less 16 MiB"
+EMPTY = "RustCache, empty"
 
 
 @dataclass(frozen=True)
@@ -26,15 +31,24 @@ class Case:
 
     Attributes:
         name: the row's name.
-        job: what the child does (see child.py).
-        arguments: what the child is told.
+        arguments: the script in this folder, then what it is told.
         note: what the reader must know to compare it.
     """
 
     name: str
-    job: str
-    arguments: tuple[Any, ...]
+    arguments: tuple[str | int, ...]
     note: str = ""
+
+
+def run(arguments: tuple[str | int, ...]) -> float:
+    """Run one of this folder's scripts in a new interpreter and return the figure it prints.
+
+    Raises:
+        subprocess.SubprocessError: the child failed or took too long.
+    """
+    command = [sys.executable, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, check=True, timeout=TIME_LIMIT, cwd=BENCHES)
+    return float(json.loads(done.stdout))
 
 
 def in_turns(cases: list[Case], repeats: int) -> tuple[list[Row], list[str]]:
@@ -50,12 +64,12 @@ def in_turns(cases: list[Case], repeats: int) -> tuple[list[Row], list[str]]:
             if case.name in failed:
                 continue
             try:
-                rows[case.name].samples.append(child.run(case.job, *case.arguments))
+                rows[case.name].samples.append(run(case.arguments))
             except subprocess.CalledProcessError as error:
                 last = error.stderr.decode(errors="replace").strip().splitlines()[-1:]
                 failed[case.name] = f"{case.name} is left out: {' '.join(last)}"
             except subprocess.TimeoutExpired:
-                failed[case.name] = f"{case.name} is left out: no answer in {child.TIME_LIMIT} s"
+                failed[case.name] = f"{case.name} is left out: no answer in {TIME_LIMIT} s"
     return [row for name, row in rows.items() if name not in failed], list(failed.values())
 
 
@@ -63,49 +77,65 @@ def memory_cases(contestants: list[Contestant], kind: str, entries: int) -> list
     """Return a case per contestant, and one that reads, too, where reading may add to memory."""
     cases = []
     for one in contestants:
-        cases.append(Case(one.name, "memory", (one.name, kind, entries, 0), one.note))
+        script = ("child.py", "memory", one.name, kind, entries)
+        cases.append(Case(one.name, (*script, 0), one.note))
         if kind == "lists" and one.isolated:
-            told = (one.name, kind, entries, HITS)
-            note = "prototype budget included" if one.name == "RustCache" else ""
-            cases.append(Case(one.name + READ, "memory", told, note))
+            cases.append(Case(one.name + READ, (*script, HITS)))
     return cases
+
+
+def beyond_the_budget(rows: list[Row], entries: int) -> list[Row]:
+    """Return a row of what hits leave in memory apart from the prototype budget, if measured."""
+    share = PROTOTYPE_BYTES / entries
+    note = f"the prototype budget is {share:,.0f} bytes of each entry"
+    return [
+        Row(BEYOND, [sample - share for sample in row.samples], note)
+        for row in rows
+        if row.name == "RustCache" + READ
+    ]
 
 
 def memory(field: Field) -> Iterator[Table]:
     """Measure the bytes an entry adds to the resident set, never read and after two hits."""
     quick = field.settings.quick
-    for kind, title, entries in (
+    for kind, what, entries in (
         ("str", "a 200-character str", QUICK_STRINGS if quick else STRINGS),
         ("lists", "the list of P8", QUICK_LISTS if quick else LISTS),
     ):
         cases = memory_cases(field.contestants, kind, entries)
         rows, remarks = in_turns(cases, repeats=1 if quick else 3)
-        remarks.append("growth of the resident set, key included, values fresh, never read, no bound")
         if kind == "lists":
-            share = PROTOTYPE_BYTES / entries
-            remarks.append(f"the prototype budget of 16 MiB is {share:,.0f} bytes of each entry")
-        yield Table(f"memory-{kind}", f"{entries:,} x {title}", "bytes per entry", rows, remarks=remarks)
+            rows += beyond_the_budget(rows, entries)
+        remarks.append("growth of the resident set: key included, values fresh, no bound on entries")
+        remarks.append("never read unless said otherwise")
+        title = f"{entries:,} times {what}"
+        yield Table(f"memory-{kind}", title, "bytes per entry", rows, remarks=remarks)
+
+
+def collection_cases(contestants: list[Contestant], entries: int) -> list[Case]:
+    """Return the empty cache first, then the full ones."""
+    names = [one.name for one in contestants]
+    first = "RustCache" if "RustCache" in names else "SimpleCache"
+    script = ("child.py", "collection")
+    cases = [Case(f"{first}, empty", (*script, first, "lists", 0, 0))]
+    for one in contestants:
+        # By reference all are alike to the collector: one of them shows it.
+        if one.isolated or one.name == "cachebox LRUCache":
+            cases.append(Case(one.name + FULL, (*script, one.name, "lists", entries, 0), one.note))
+    if "RustCache" in names:
+        cases.append(Case("RustCache" + READ_FULL, (*script, "RustCache", "lists", entries, HITS)))
+    return cases
 
 
 def collections(field: Field) -> Table:
     """Measure `gc.collect()` with P8 lists cached against an empty cache."""
     quick = field.settings.quick
     entries = QUICK_LISTS if quick else LISTS
-    cases = []
-    for one in field.contestants:
-        # By reference all are alike to the collector: one of them shows it.
-        if one.isolated or one.name == "cachebox LRUCache":
-            told = (one.name, "lists", entries, 0)
-            cases.append(Case(one.name + FULL, "collection", told, one.note))
-    names = [one.name for one in field.contestants]
-    reference = EMPTY if "RustCache" in names else "SimpleCache, empty"
-    cases.insert(0, Case(reference, "collection", (reference.split(",")[0], "lists", 0, 0)))
-    if "RustCache" in names:
-        told = ("RustCache", "lists", entries, HITS)
-        cases.append(Case("RustCache" + READ_FULL, "collection", told))
+    cases = collection_cases(field.contestants, entries)
     rows, remarks = in_turns(cases, repeats=1 if quick else 9)
     remarks.append("a new process per sample; a sample is the median of five collections")
     title = f"gc.collect() with {entries:,} lists of P8 cached"
+    reference = cases[0].name
     return Table("gc", title, "ns per collection", rows, reference=reference, remarks=remarks)
 
 
@@ -114,7 +144,7 @@ def imports(field: Field) -> Table:
     modules = ["flask", "flask_caching"]
     if any(one.name == "RustCache" for one in field.contestants):
         modules.append("flask_rustcache")
-    cases = [Case(name, "importing", (name,)) for name in modules]
+    cases = [Case(name, ("first_import.py", name)) for name in modules]
     rows, remarks = in_turns(cases, repeats=1 if field.settings.quick else 9)
     remarks.append("flask_caching imports flask; flask_rustcache imports both")
     title = "first import in a new interpreter"

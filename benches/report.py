@@ -17,7 +17,7 @@ class Table:
         unit: what the figures are, for example "ns per call".
         rows: one per contestant.
         reference: row that the column "faster" compares with; lower figures are better.
-        floor: row that cannot be beaten, or None.
+        floor: row that shows about the least such a call can cost, or None.
         remarks: printed under the table.
     """
 

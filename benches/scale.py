@@ -17,6 +17,7 @@ from workloads import (
     eviction_lane,
     fifo_lane,
     fill,
+    nop_lanes,
     tabulate,
 )
 
@@ -45,6 +46,9 @@ def at_size(field: Field, bound: int) -> Iterator[Table]:
         cache, keys = full(one, bound)
         reads.append(cycling_lane(one, one.get, cache, keys))
         writes.append(eviction_lane(one, cache))
+        if one.name == "RustCache":
+            reads += nop_lanes(cache, keys)
+            writes += nop_lanes(cache, keys)
     plain = {key: values.text(number) for number, key in enumerate(values.keys(bound))}
     keys = random.Random(bound).sample(list(plain), min(bound, SAMPLE))
     reads.append(Lane("dict.get", cycling(compile_loop("c.get(k)"), plain, keys, None, None)))

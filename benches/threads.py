@@ -17,7 +17,7 @@ CROWDS = (1, 2, 8)
 SAMPLE_NS = 40_000_000
 
 
-def together(work: Callable[[int], None], threads: int) -> int:
+def together(work: Callable[[int], object], threads: int) -> int:
     """Run `work(number)` in that many threads at once.
 
     Returns:

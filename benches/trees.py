@@ -96,7 +96,9 @@ def read_trees(field: Field, shape: Shape) -> Table:
     for one in field.contestants:
         lanes.append(hot_lane(one, few))
         if one.isolated:
-            lanes += [cold_lane(one, many, before) for before in (0, 1)]
+            # Only ours changes at the second hit, where it may make its prototype.
+            times = (0, 1) if one.name == "RustCache" else (0,)
+            lanes += [cold_lane(one, many, before) for before in times]
     rows = interleave(lanes + floor_lanes(few), field.settings)
     remarks = [
         "hot unless said otherwise; freeing the answer is part of the call, for everyone",

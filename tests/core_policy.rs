@@ -116,6 +116,15 @@ fn a_scan_of_one_off_keys_does_not_flush_the_hot_set() {
     }
 }
 
+#[test]
+fn a_raised_bound_raises_what_the_policy_protects() {
+    let store = store(10, 1);
+    drop(store.set_max_entries(200).unwrap());
+    replay(&store, &(0..50).collect::<Vec<_>>().repeat(3));
+    (1_000..2_000).for_each(|key| put(&store, key, Lifetime::NEVER));
+    assert!((0..50).all(|key| is_held(&store, key)));
+}
+
 /// The ghost at work: a key that comes back is kept over keys that do not.
 #[test]
 fn whoever_comes_back_soon_is_kept() {
