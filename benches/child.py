@@ -35,7 +35,8 @@ def resident() -> int:
 
 def build(name: str, kind: str, entries: int, reads: int) -> Any:
     """Return a cache without a bound that holds fresh values of a kind, each read `reads` times."""
-    make = {"str": values.text, "lists": values.listing}[kind]
+    kinds: dict[str, Callable[[int], Any]] = {"str": values.text, "lists": values.listing}
+    make = kinds[kind]
     contestant = contestants.FIELD[name]()
     cache = contestant.make(math.inf)
     keys = values.keys(entries)

@@ -1,37 +1,136 @@
-"""Running Python where it may hang or crash: in a process of its own, with a time limit."""
+"""Tests that may hang or crash: each in a process of its own, with a time limit.
+
+``@in_child`` on a test runs its body in a fresh interpreter, where every warning is an error. The test
+fails unless that process ends in time, with exit code 0 and nothing on its standard error.
+"""
 
 from __future__ import annotations
 
+import ast
+import faulthandler
+import functools
+import gc
+import importlib
+import os
 import subprocess
 import sys
-import textwrap
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-LIMIT = 20
-"""Seconds that a child may take: many times what it needs, on a busy machine."""
+LIMIT = 60
+"""Seconds that a child may take: many times what any needs, as the machine may be busy."""
 
 
-def run_child(code: str, *arguments: str, limit: float = LIMIT) -> str:
-    """Run a snippet with this interpreter; fails the test unless it ends well, silently and in time.
+def in_child(test: Callable[..., None]) -> Callable[..., None]:
+    """Run a test's body in a child; arguments (of a parametrised test) must be literals."""
+
+    @functools.wraps(test)
+    def run(**arguments: Any) -> None:
+        file = sys.modules[test.__module__].__file__
+        run_child(__file__, str(file), test.__name__, repr(arguments))
+
+    return run
+
+
+def run_child(*command: str) -> str:
+    """Run this interpreter with a command line.
 
     Args:
-        code: The snippet; it may be indented.
-        arguments: What it finds in ``sys.argv[1:]``.
-        limit: Seconds after which it shows where each of its threads is, and is ended.
+        command: What comes after the interpreter's name and the options.
 
     Returns:
-        What it printed.
+        What it printed on its standard output.
     """
-    # The child tells where it hangs before the time limit ends it.
-    watch = f"import faulthandler as _f; _f.dump_traceback_later({limit}, exit=True)\n"
-    command = [sys.executable, "-X", "faulthandler", "-c", watch + textwrap.dedent(code), *arguments]
+    options = ["-X", "faulthandler", "-W", "error"]
+    environment = dict(os.environ, PYTHONFAULTHANDLER="1")
     try:
         child = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit + 10, check=False
+            [sys.executable, *options, *command],
+            capture_output=True,
+            text=True,
+            timeout=LIMIT + 5,
+            check=False,
+            env=environment,
         )
     except subprocess.TimeoutExpired as expired:
-        pytest.fail(f"still running after {limit + 10} s\n{expired.stdout}\n{expired.stderr}")
+        pytest.fail(f"it hangs at its end\n{expired.stdout}\n{expired.stderr}")
     if child.returncode or child.stderr:
         pytest.fail(f"exit code {child.returncode}\n{child.stdout}\n{child.stderr}")
     return child.stdout
+
+
+def main(file: str, name: str, arguments: str) -> None:
+    """Run the body of a test function. It is called in the child."""
+    # Where it hangs is shown before it is ended.
+    faulthandler.dump_traceback_later(LIMIT, exit=True)
+    # The name that pytest gives to the tests' folder: relative imports and pickling go by it.
+    package = types.ModuleType("tests")
+    package.__path__ = [str(Path(file).parent)]
+    sys.modules["tests"] = package
+    module = importlib.import_module(f"tests.{Path(file).stem}")
+    # Nothing made so far needs collecting, and each of the many collections is quicker for it.
+    gc.collect()
+    gc.freeze()
+    getattr(module, name).__wrapped__(**ast.literal_eval(arguments))
+
+
+def call_everything(cache):
+    """Call each verb; none of the keys is the caller's."""
+    cache.set("inner", [1, {"a": 2}])
+    cache.get("inner")
+    cache.add("added", 1, timeout=5)
+    cache.inc("count")
+    cache.has("inner")
+    cache.set_many({("t", 1): 1, "many": 2})
+    cache.get_many("many", ("t", 1))
+    cache.get_dict("many")
+    cache.delete_many("many", ("t", 1))
+    cache.delete("inner")
+    len(cache), cache.stats(), list(cache._cache), cache.purge_expired()
+
+
+def check(cache):
+    """The store is consistent in itself, with its keys, and usable."""
+    cache._validate()
+    keys = list(cache._cache)
+    assert len(keys) == len(cache), (keys, len(cache))
+    assert all(cache.has(key) for key in keys)
+    assert cache.set("usable", [1]) is True
+    assert cache.get("usable") == [1]
+    assert cache.set((1, 2), "usable") is True
+    assert cache.get((1, 2)) == "usable"
+    assert len(cache) <= cache._threshold + 1
+
+
+class Mortal:
+    """Calls the cache, and collects, as it dies. What goes wrong there Python would only print."""
+
+    dead = 0
+    dying = False
+
+    def __init__(self, cache, errors, value=None):
+        self.cache, self.errors, self.value = cache, errors, value
+
+    def __del__(self):
+        Mortal.dead += 1
+        if Mortal.dying:
+            # What dies of another's death makes no more calls, or there would be no end of them.
+            return
+        Mortal.dying = True
+        try:
+            gc.collect()
+            call_everything(self.cache)
+            if Mortal.dead % 2:
+                self.cache.clear()
+        except BaseException as error:
+            self.errors.append(error)
+        finally:
+            Mortal.dying = False
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

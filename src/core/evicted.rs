@@ -56,7 +56,17 @@ impl<V> Evicted<V> {
         }
     }
 
+    #[inline]
     pub(super) fn push(&mut self, removed: Removed<V>) {
+        if matches!(self.removed, Entries::None) {
+            self.removed = Entries::One(removed);
+        } else {
+            self.push_another(removed);
+        }
+    }
+
+    #[cold]
+    fn push_another(&mut self, removed: Removed<V>) {
         self.removed = match std::mem::replace(&mut self.removed, Entries::None) {
             Entries::None => Entries::One(removed),
             Entries::One(first) => Entries::Many(vec![first, removed]),

@@ -30,11 +30,22 @@ pub(super) struct Hashed<'a> {
 #[derive(Debug)]
 pub(super) struct Incoming<'a, V> {
     pub(super) key: Hashed<'a>,
-    pub(super) value: V,
+    /// Until it is stored or left to the caller.
+    pub(super) value: Option<V>,
     pub(super) lifetime: Lifetime,
     pub(super) when: When,
     /// Whether an entry has been reserved for it in the account.
     pub(super) reserved: bool,
+}
+
+/// What came of a value on its way in.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
+    Stored,
+    /// For good: the value is left to the caller.
+    Declined,
+    /// The store is full and this shard is empty: the value is where it was.
+    NoRoom,
 }
 
 /// See the module. Its methods run under the shard's lock, so they drop no key and no value.
@@ -147,65 +158,53 @@ impl<V> Shard<V> {
         }
     }
 
-    /// Stores a value, or says why not: `Ok(false)` is for good, and the value is in `evicted`;
-    /// `Err` is for want of room, when the store is full and this shard is empty.
-    pub(super) fn insert<'a>(
+    /// Stores a value, or says why not.
+    #[inline]
+    pub(super) fn insert(
         &mut self,
-        incoming: Incoming<'a, V>,
+        incoming: &mut Incoming<'_, V>,
         now: Instant,
         evicted: &mut Evicted<V>,
-    ) -> Result<bool, Incoming<'a, V>> {
+    ) -> Outcome {
+        let is_dead = incoming.lifetime.is_expired(now);
         let held = self.find_live(incoming.key, now, evicted);
-        let is_new = held.is_none() && !incoming.lifetime.is_expired(now);
-        if is_new {
-            if !incoming.reserved && !self.make_room(now, evicted) {
-                return Err(incoming);
-            }
-            self.insert_new(incoming);
-            return Ok(true);
+        if held.is_none() && !is_dead {
+            return self.insert_new(incoming, now, evicted);
         }
         if incoming.reserved {
             self.account.release(1);
         }
-        Ok(self.insert_over(held, incoming, now, evicted))
-    }
-
-    /// Where no entry is added: over a live one, or a value that is expired already.
-    fn insert_over(
-        &mut self,
-        held: Option<u32>,
-        incoming: Incoming<'_, V>,
-        now: Instant,
-        evicted: &mut Evicted<V>,
-    ) -> bool {
-        let Incoming {
-            value,
-            lifetime,
-            when,
-            ..
-        } = incoming;
+        let Some(value) = incoming.value.take() else {
+            return Outcome::Declined;
+        };
         match held {
-            Some(token) if when == When::Always && !lifetime.is_expired(now) => {
-                self.set_lifetime(token, lifetime);
+            Some(token) if incoming.when == When::Always && !is_dead => {
+                self.set_lifetime(token, incoming.lifetime);
                 self.overwrite(token, value, evicted);
-                return true;
+                return Outcome::Stored;
             }
-            Some(token) if when == When::Always => {
+            Some(token) if incoming.when == When::Always => {
                 self.remove(token, RemovalCause::Explicit, evicted);
             }
             _ => {}
         }
         evicted.leave_unused(value);
-        false
+        Outcome::Declined
     }
 
-    fn insert_new(&mut self, incoming: Incoming<'_, V>) {
-        let Incoming {
-            key,
-            value,
-            lifetime,
-            ..
-        } = incoming;
+    fn insert_new(
+        &mut self,
+        incoming: &mut Incoming<'_, V>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Outcome {
+        if !incoming.reserved && !self.make_room(now, evicted) {
+            return Outcome::NoRoom;
+        }
+        let Some(value) = incoming.value.take() else {
+            return Outcome::Declined;
+        };
+        let Incoming { key, lifetime, .. } = *incoming;
         let version = self.next_version();
         let entry = Entry::new(Key::from(key.bytes), key.hash, value, lifetime, version);
         let token = self.slab.insert(entry);
@@ -214,6 +213,7 @@ impl<V> Shard<V> {
             .insert_unique(key.hash, token, |&other| slab.entry(other).hash);
         self.policy.insert(&mut self.slab, token);
         self.expiry.insert(&mut self.slab, token);
+        Outcome::Stored
     }
 
     /// Gives a live entry another value. Its place in the policy stays: it counts as an access.

@@ -9,7 +9,7 @@ use super::clock::Instant;
 use super::config::{ConfigError, StoreConfig, check_max_entries};
 use super::entry::{Entry, Key, Lifetime, Version};
 use super::evicted::{Evicted, RemovalCause, Removed};
-use super::shard::{Hashed, Incoming, Shard};
+use super::shard::{Hashed, Incoming, Outcome, Shard};
 use super::stats::Stats;
 use super::sync::{Arc, Mutex, MutexGuard, Padded};
 
@@ -143,7 +143,7 @@ impl<V> Store<V> {
         let mut evicted = Evicted::nothing();
         let mut incoming = Incoming {
             key,
-            value,
+            value: Some(value),
             lifetime,
             when,
             reserved: false,
@@ -151,14 +151,12 @@ impl<V> Store<V> {
         loop {
             let mut shard = self.shard(key.hash).lock();
             let calls = shard.begin_call(now, &mut evicted);
-            let outcome = shard.insert(incoming, now, &mut evicted);
+            let outcome = shard.insert(&mut incoming, now, &mut evicted);
             drop(shard);
-            match outcome {
-                Ok(stored) => {
-                    self.visit_another(calls, now, &mut evicted);
-                    return Inserted { stored, evicted };
-                }
-                Err(back) => incoming = back,
+            if outcome != Outcome::NoRoom {
+                self.visit_another(calls, now, &mut evicted);
+                let stored = outcome == Outcome::Stored;
+                return Inserted { stored, evicted };
             }
             incoming.reserved = self.hand_over(now, &mut evicted);
             if !incoming.reserved {

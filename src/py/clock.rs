@@ -66,12 +66,20 @@ impl Clock {
     /// Raises what the callable raises, or `TypeError` if it returns no finite number.
     #[inline]
     pub(super) fn now(&self, store: &Bound<'_, PyAny>) -> PyResult<Instant> {
+        if self.source() == Source::Native {
+            return Ok(instant(self.shifted(native_nanos())));
+        }
+        self.python_now(store)
+    }
+
+    #[cold]
+    fn python_now(&self, store: &Bound<'_, PyAny>) -> PyResult<Instant> {
         let source = self.source();
         let shifted = self.shifted(source_nanos(store, source)?);
         if source == Source::Callable {
             self.told.store(shifted, Ordering::Relaxed);
         }
-        Ok(Instant::from_nanos(u64::try_from(shifted).unwrap_or(0)))
+        Ok(instant(shifted))
     }
 
     /// Goes by another source from now on; entries keep the lifetime that they have left.
@@ -106,9 +114,18 @@ impl Clock {
 }
 
 #[inline]
+fn native_nanos() -> i64 {
+    coarse_now().as_nanos().cast_signed()
+}
+
+#[inline]
+fn instant(nanos: i64) -> Instant {
+    Instant::from_nanos(u64::try_from(nanos).unwrap_or(0))
+}
+
 fn source_nanos(store: &Bound<'_, PyAny>, source: Source) -> PyResult<i64> {
     match source {
-        Source::Native => Ok(coarse_now().as_nanos().cast_signed()),
+        Source::Native => Ok(native_nanos()),
         Source::Wall => seconds_to_nanos(&wall_time(store.py())?),
         Source::Callable => seconds_to_nanos(&clock_attribute(store)?.call0()?),
     }

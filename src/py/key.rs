@@ -15,6 +15,24 @@ use pyo3::types::{PyBytes, PyString};
 /// The first byte of a numbered key. No UTF-8, surrogates included, begins with it.
 const NUMBERED: u8 = 0xff;
 
+/// The bytes under which the core knows a key.
+pub(super) enum KeyBytes<'a> {
+    /// A str's own.
+    Text(Cow<'a, [u8]>),
+    /// A number, which stays taken until its pin is given back, and its bytes.
+    Number(u64, [u8; 9]),
+}
+
+impl AsRef<[u8]> for KeyBytes<'_> {
+    #[inline]
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Text(bytes) => bytes,
+            Self::Number(_, bytes) => bytes,
+        }
+    }
+}
+
 /// The number that a stored key stands for, if it is no str.
 pub(super) fn number_of(key: &[u8]) -> Option<u64> {
     let (&NUMBERED, digits) = key.split_first()? else {

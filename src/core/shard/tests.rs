@@ -13,7 +13,7 @@ fn incoming(key: &[u8; 1], lifetime: Lifetime) -> Incoming<'_, u8> {
     };
     Incoming {
         key,
-        value: 0,
+        value: Some(0),
         lifetime,
         when: When::Always,
         reserved: false,
@@ -22,12 +22,12 @@ fn incoming(key: &[u8; 1], lifetime: Lifetime) -> Incoming<'_, u8> {
 
 fn put(shard: &mut Shard<u8>, key: u8, lifetime: Lifetime) {
     let (key, mut evicted) = ([key], Evicted::nothing());
-    let stored = shard.insert(
-        incoming(&key, lifetime),
+    let outcome = shard.insert(
+        &mut incoming(&key, lifetime),
         Instant::from_nanos(0),
         &mut evicted,
     );
-    assert!(matches!(stored, Ok(true)) && evicted.is_empty());
+    assert!(outcome == Outcome::Stored && evicted.is_empty());
     shard.validate().expect("a sound shard");
 }
 
@@ -52,12 +52,12 @@ fn an_empty_shard_of_a_full_store_sends_the_value_back() {
     let mut shard = shard(1);
     assert!(shard.account.try_reserve());
     let mut evicted = Evicted::nothing();
-    let sent = shard.insert(incoming(b"a", Lifetime::NEVER), SOON, &mut evicted);
-    let back = Incoming {
-        reserved: true,
-        ..sent.expect_err("no room")
-    };
-    assert!(matches!(shard.insert(back, SOON, &mut evicted), Ok(true)));
+    let mut sent = incoming(b"a", Lifetime::NEVER);
+    let outcome = shard.insert(&mut sent, SOON, &mut evicted);
+    assert_eq!((outcome, sent.value), (Outcome::NoRoom, Some(0)));
+    sent.reserved = true;
+    let outcome = shard.insert(&mut sent, SOON, &mut evicted);
+    assert_eq!(outcome, Outcome::Stored);
     shard.validate().expect("a sound shard");
     assert_eq!((shard.account.held(), evicted.is_empty()), (1, true));
 }

@@ -9,7 +9,7 @@ use super::Store;
 use crate::core::{self, Evicted, Instant, When};
 use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
-use crate::py::key::{number_bytes, number_of, text_bytes};
+use crate::py::key::{KeyBytes, number_bytes, number_of, text_bytes};
 use crate::py::timeout::Timeout;
 use crate::py::value::{self, Stored};
 
@@ -168,30 +168,35 @@ impl Store {
         operation: impl FnOnce(&core::Store<Stored>, &[u8]) -> R,
     ) -> PyResult<R> {
         let core = self.core()?;
-        match text_bytes(key)? {
-            Some(text) => Ok(operation(core, &text)),
-            None => self.with_numbered_key(key, find, |key| operation(core, key)),
+        let bytes = match text_bytes(key)? {
+            Some(text) => KeyBytes::Text(text),
+            None => self.number(key, find)?,
+        };
+        // One call, so that the operation is inlined here.
+        let result = operation(core, bytes.as_ref());
+        if let KeyBytes::Number(number, _) = bytes {
+            self.end_use(key.py(), number);
         }
+        Ok(result)
     }
 
+    /// The pinned number of a key that is no str.
     #[cold]
-    fn with_numbered_key<R>(
-        &self,
-        key: &Bound<'_, PyAny>,
-        find: Find,
-        operation: impl FnOnce(&[u8]) -> R,
-    ) -> PyResult<R> {
+    fn number<'a>(&self, key: &Bound<'_, PyAny>, find: Find) -> PyResult<KeyBytes<'a>> {
         let number = match find {
             Find::Known => self.keys.find(key)?,
             Find::Make => self.keys.find_or_make(key)?,
         };
-        let result = operation(&number_bytes(number));
+        Ok(KeyBytes::Number(number, number_bytes(number)))
+    }
+
+    #[cold]
+    fn end_use(&self, py: Python<'_>, number: u64) {
         if number != NOBODY
             && let Some(idle) = self.keys.unpin(number)
         {
-            self.release(key.py(), idle);
+            self.release(py, idle);
         }
-        Ok(result)
     }
 
     /// Forgets a numbered key that has no entry any more.
@@ -217,11 +222,21 @@ impl Store {
 
     #[cold]
     fn bury_all(&self, py: Python<'_>, evicted: Evicted<Stored>) {
-        for removed in evicted {
-            if let Some(idle) = number_of(&removed.key).and_then(|number| self.keys.idle(number)) {
-                self.release(py, idle);
-            }
-            self.discard(py, removed.value);
+        let mut numbers = Vec::new();
+        let mut foreigners = Vec::new();
+        for removed in &evicted {
+            numbers.extend(number_of(&removed.key));
+            foreigners.extend(removed.value.foreign());
+        }
+        drop(evicted);
+        for number in foreigners {
+            drop(self.vault.take(py, number));
+        }
+        for idle in numbers
+            .into_iter()
+            .filter_map(|number| self.keys.idle(number))
+        {
+            self.release(py, idle);
         }
     }
 
