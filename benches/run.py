@@ -26,7 +26,7 @@ METHOD = """\
 method: every contestant has a compiled loop of its own, calling as an application does
   (cache.get(key)); it is warmed up, its answers are checked, its sample length is settled; then
   all contestants are sampled in turns, {repeats} rounds of about {target:g} ms each, the first of a round
-  moving on by one. Reads use the same str objects again (hash known), P3 new ones made before
+  moving on by one. P1 and P2 use the same str keys again (hash known), P3 new ones made before
   the clock starts. Garbage collection is off while sampling. Shown: median, 10th and 90th
   percentile; "SimpleCache /" is how many times faster than SimpleCache, "/ floor" how many times
   the floor's cost. Smaller figures are better.

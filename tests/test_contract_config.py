@@ -205,6 +205,8 @@ BAD = [
     ("CACHE_THRESHOLD", "-5", ValueError, "use math.inf for no bound"),
     ("CACHE_THRESHOLD", math.nan, ValueError, "use math.inf for no bound"),
     ("CACHE_THRESHOLD", [5], TypeError, "must be a positive number"),
+    ("CACHE_THRESHOLD", "", ValueError, "must be a positive number"),
+    ("CACHE_THRESHOLD", [], TypeError, "must be a positive number"),
     ("CACHE_THRESHOLD", b"5", TypeError, "must be a positive number"),
     ("CACHE_DEFAULT_TIMEOUT", None, TypeError, "a number of seconds or a timedelta"),
     ("CACHE_DEFAULT_TIMEOUT", [5], TypeError, "a number of seconds or a timedelta"),

@@ -18,7 +18,7 @@ class Text(str):
     __slots__ = ()
 
 
-class Colour(str, Enum):
+class Colour(str, Enum):  # noqa: UP042  # the older way is what is shown
     RED = "red"
 
 

@@ -6,32 +6,12 @@
 
 pub(super) mod table;
 
-use std::borrow::Cow;
-
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
 
 /// The first byte of a numbered key. No UTF-8, surrogates included, begins with it.
 const NUMBERED: u8 = 0xff;
-
-/// The bytes under which the core knows a key.
-pub(super) enum KeyBytes<'a> {
-    /// A str's own.
-    Text(Cow<'a, [u8]>),
-    /// A number, which stays taken until its pin is given back, and its bytes.
-    Number(u64, [u8; 9]),
-}
-
-impl AsRef<[u8]> for KeyBytes<'_> {
-    #[inline]
-    fn as_ref(&self) -> &[u8] {
-        match self {
-            Self::Text(bytes) => bytes,
-            Self::Number(_, bytes) => bytes,
-        }
-    }
-}
 
 /// The number that a stored key stands for, if it is no str.
 pub(super) fn number_of(key: &[u8]) -> Option<u64> {
@@ -48,27 +28,26 @@ pub(super) fn number_bytes(number: u64) -> [u8; 9] {
     bytes
 }
 
-/// The bytes of a str key; None if it takes the table.
+/// The bytes of a plain str, without a copy; None for any other key.
 #[inline]
-pub(super) fn text_bytes<'a>(key: &'a Bound<'_, PyAny>) -> PyResult<Option<Cow<'a, [u8]>>> {
-    if let Ok(text) = key.cast_exact::<PyString>() {
-        return utf8(text).map(Some);
-    }
+pub(super) fn plain_text<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
+    let text = key.cast_exact::<PyString>().ok()?;
+    text.to_str().ok().map(str::as_bytes)
+}
+
+/// The bytes of any key that a dict would take for a str; None if it takes the table.
+///
+/// Raises what the `__hash__` or `__eq__` of a subclass raise.
+pub(super) fn unusual_text(key: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     match key.cast::<PyString>() {
-        Ok(text) if equals_its_text(text)? => utf8(text).map(Some),
+        Ok(text) if text.is_exact_instance_of::<PyString>() || equals_its_text(text)? => {
+            surrogates(text).map(Some)
+        }
         _ => Ok(None),
     }
 }
 
-#[inline]
-fn utf8<'a>(text: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, [u8]>> {
-    match text.to_str() {
-        Ok(utf8) => Ok(Cow::Borrowed(utf8.as_bytes())),
-        Err(_) => surrogates(text).map(Cow::Owned),
-    }
-}
-
-#[cold]
+/// UTF-8, with lone surrogates as their three-byte form.
 fn surrogates(text: &Bound<'_, PyString>) -> PyResult<Vec<u8>> {
     let encoded = text.call_method1(intern!(text.py(), "encode"), ("utf-8", "surrogatepass"))?;
     Ok(encoded.cast_into::<PyBytes>()?.as_bytes().to_vec())

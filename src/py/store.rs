@@ -144,10 +144,11 @@ impl Store {
     fn has(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         let now = Self::begin(slf)?;
         let this = slf.get();
-        let (found, evicted) =
-            this.with_key(key, Find::Known, |core, key| core.contains(key, now))?;
-        this.bury(slf.py(), evicted);
-        Ok(found)
+        this.with_key(key, Find::Known, |core, key| {
+            let (found, evicted) = core.contains(key, now);
+            this.bury(slf.py(), evicted);
+            found
+        })
     }
 
     fn delete(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {

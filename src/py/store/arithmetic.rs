@@ -78,10 +78,11 @@ fn attempt<'py>(
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     let (this, py) = (slf.get(), slf.py());
     let now = this.settings.clock.now(slf.as_any())?;
-    let (found, evicted) = this.with_key(key, Find::Known, |core, key| {
-        core.read_versioned(key, now, |stored| stored.share(py))
+    let found = this.with_key(key, Find::Known, |core, key| {
+        let (found, evicted) = core.read_versioned(key, now, |stored| stored.share(py));
+        this.bury(py, evicted);
+        found
     })?;
-    this.bury(py, evicted);
     let (old, version) = match found {
         Some((stored, version)) => (Store::decode(slf, stored)?, Some(version)),
         None => (None, None),
@@ -111,14 +112,11 @@ fn store(
     let (this, py) = (slf.get(), slf.py());
     let stored: Stored = Store::encode(slf, new)?;
     let foreign = stored.foreign();
-    let Inserted { stored, evicted } = this.with_key(key, Find::Make, |core, key| {
-        core.replace(key, version, stored, now)
-    })?;
-    if let Some(number) = foreign
-        && !stored
-    {
-        drop(this.vault.take(py, number));
-    }
-    this.bury(py, evicted);
-    Ok(stored)
+    let replaced = this.with_key(key, Find::Make, |core, key| {
+        let Inserted { stored, evicted } = core.replace(key, version, stored, now);
+        this.bury(py, evicted);
+        stored
+    });
+    this.forget_unused(py, foreign, &replaced);
+    replaced
 }

@@ -6,10 +6,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Store;
-use crate::core::{self, Evicted, Instant, When};
+use crate::core::{self, Evicted, Inserted, Instant, When};
 use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
-use crate::py::key::{KeyBytes, number_bytes, number_of, text_bytes};
+use crate::py::key::{number_bytes, number_of, plain_text, unusual_text};
 use crate::py::timeout::Timeout;
 use crate::py::value::{self, Stored};
 
@@ -48,12 +48,13 @@ impl Store {
         now: Instant,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let (this, py) = (slf.get(), slf.py());
-        let (found, evicted) = this.with_key(key, Find::Known, |core, key| {
+        let found = this.with_key(key, Find::Known, |core, key| {
             // Under the lock.
-            core.read(key, now, |stored| stored.share(py))
+            let (found, evicted) = core.read(key, now, |stored| stored.share(py));
+            // Out of the lock.
+            this.bury(py, evicted);
+            found
         })?;
-        // Out of the lock.
-        this.bury(py, evicted);
         match found {
             None => Ok(None),
             Some(Stored::Shared(object)) => Ok(Some(object.into_bound(py))),
@@ -116,16 +117,12 @@ impl Store {
         };
         let foreign = stored.foreign();
         let inserted = this.with_key(key, Find::Make, |core, key| {
-            core.insert(key, stored, lifetime, now, when)
+            let Inserted { stored, evicted } = core.insert(key, stored, lifetime, now, when);
+            this.bury(slf.py(), evicted);
+            stored
         });
-        if let Some(number) = foreign
-            && !inserted.as_ref().is_ok_and(|inserted| inserted.stored)
-        {
-            drop(this.vault.take(slf.py(), number));
-        }
-        let inserted = inserted?;
-        this.bury(slf.py(), inserted.evicted);
-        Ok(inserted.stored)
+        this.forget_unused(slf.py(), foreign, &inserted);
+        inserted
     }
 
     /// A negative timeout: nothing to store, and an unconditional one takes the old value away.
@@ -148,10 +145,11 @@ impl Store {
         now: Instant,
     ) -> PyResult<bool> {
         let this = slf.get();
-        let (found, evicted) =
-            this.with_key(key, Find::Known, |core, key| core.remove(key, now))?;
-        this.bury(slf.py(), evicted);
-        Ok(found)
+        this.with_key(key, Find::Known, |core, key| {
+            let (found, evicted) = core.remove(key, now);
+            this.bury(slf.py(), evicted);
+            found
+        })
     }
 
     #[inline]
@@ -159,7 +157,8 @@ impl Store {
         timeout.map_or_else(|| Ok(self.settings.default_timeout()), Timeout::from_python)
     }
 
-    /// Runs an operation of the core under the key's bytes.
+    /// Runs an operation of the core under the key's bytes. It buries what the core gives back itself:
+    /// the core has unlocked by then, and what is large need not be handed on.
     #[inline]
     pub(super) fn with_key<R>(
         &self,
@@ -168,26 +167,33 @@ impl Store {
         operation: impl FnOnce(&core::Store<Stored>, &[u8]) -> R,
     ) -> PyResult<R> {
         let core = self.core()?;
-        let bytes = match text_bytes(key)? {
-            Some(text) => KeyBytes::Text(text),
-            None => self.number(key, find)?,
+        let unusual;
+        let bytes = match plain_text(key) {
+            Some(text) => text,
+            None => {
+                unusual = self.unusual_key(key, find)?;
+                unusual.as_slice()
+            }
         };
         // One call, so that the operation is inlined here.
-        let result = operation(core, bytes.as_ref());
-        if let KeyBytes::Number(number, _) = bytes {
+        let result = operation(core, bytes);
+        if let Some(number) = number_of(bytes) {
             self.end_use(key.py(), number);
         }
         Ok(result)
     }
 
-    /// The pinned number of a key that is no str.
+    /// The bytes of a key that is no plain str; a number among them is pinned.
     #[cold]
-    fn number<'a>(&self, key: &Bound<'_, PyAny>, find: Find) -> PyResult<KeyBytes<'a>> {
+    fn unusual_key(&self, key: &Bound<'_, PyAny>, find: Find) -> PyResult<Vec<u8>> {
+        if let Some(text) = unusual_text(key)? {
+            return Ok(text);
+        }
         let number = match find {
             Find::Known => self.keys.find(key)?,
             Find::Make => self.keys.find_or_make(key)?,
         };
-        Ok(KeyBytes::Number(number, number_bytes(number)))
+        Ok(number_bytes(number).to_vec())
     }
 
     #[cold]
@@ -237,6 +243,21 @@ impl Store {
             .filter_map(|number| self.keys.idle(number))
         {
             self.release(py, idle);
+        }
+    }
+
+    /// Takes out of the vault what an insertion put there and did not store after all.
+    #[inline]
+    pub(super) fn forget_unused(
+        &self,
+        py: Python<'_>,
+        foreign: Option<u64>,
+        inserted: &PyResult<bool>,
+    ) {
+        if let Some(number) = foreign
+            && !matches!(inserted, Ok(true))
+        {
+            drop(self.vault.take(py, number));
         }
     }
 
