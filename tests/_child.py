@@ -78,59 +78,5 @@ def main(file: str, name: str, arguments: str) -> None:
     getattr(module, name).__wrapped__(**ast.literal_eval(arguments))
 
 
-def call_everything(cache):
-    """Call each verb; none of the keys is the caller's."""
-    cache.set("inner", [1, {"a": 2}])
-    cache.get("inner")
-    cache.add("added", 1, timeout=5)
-    cache.inc("count")
-    cache.has("inner")
-    cache.set_many({("t", 1): 1, "many": 2})
-    cache.get_many("many", ("t", 1))
-    cache.get_dict("many")
-    cache.delete_many("many", ("t", 1))
-    cache.delete("inner")
-    len(cache), cache.stats(), list(cache._cache), cache.purge_expired()
-
-
-def check(cache):
-    """The store is consistent in itself, with its keys, and usable."""
-    cache._validate()
-    keys = list(cache._cache)
-    assert len(keys) == len(cache), (keys, len(cache))
-    assert all(cache.has(key) for key in keys)
-    assert cache.set("usable", [1]) is True
-    assert cache.get("usable") == [1]
-    assert cache.set((1, 2), "usable") is True
-    assert cache.get((1, 2)) == "usable"
-    assert len(cache) <= cache._threshold + 1
-
-
-class Mortal:
-    """Calls the cache, and collects, as it dies. What goes wrong there Python would only print."""
-
-    dead = 0
-    dying = False
-
-    def __init__(self, cache, errors, value=None):
-        self.cache, self.errors, self.value = cache, errors, value
-
-    def __del__(self):
-        Mortal.dead += 1
-        if Mortal.dying:
-            # What dies of another's death makes no more calls, or there would be no end of them.
-            return
-        Mortal.dying = True
-        try:
-            gc.collect()
-            call_everything(self.cache)
-            if Mortal.dead % 2:
-                self.cache.clear()
-        except BaseException as error:
-            self.errors.append(error)
-        finally:
-            Mortal.dying = False
-
-
 if __name__ == "__main__":
     main(*sys.argv[1:])

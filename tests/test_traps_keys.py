@@ -8,7 +8,8 @@ from flask_rustcache.testing import ManualClock
 
 SURROGATES = ["\ud800", "\ud801", "\udfff", "a\ud800", "\ud800a", "\ud83d\ude00", "\U0001f600", "\ufffd", "?"]
 NULS = ["", "\0", "\0\0", "a", "a\0", "a\0b", "ab", "\0a"]
-UNICODE = ["é", "e\u0301", "Å", "Å", "ß", "ss", "\u200b", "\ufeff", "\uffff", "\U0010ffff", "ÿ"]
+UNICODE = ["\u00e9", "e\u0301", "\u00c5", "\u212b", "\u00df", "ss", "\u200b", "\ufeff", "\uffff", "\xff"]
+UNICODE += ["\U0010ffff"]
 BYTES = [b"", b"\0", b"a", b"\xff", b"\xff\0\0\0\0\0\0\0\1", b"\xed\xa0\x80"]
 OTHERS = [None, Ellipsis, int, len, 0, 1, -1, 2**64, -(2**64), 1.5, 1j, (), ("",), (None,), range(3)]
 MEGABYTE = "x" * 2**20

@@ -7,7 +7,8 @@ import threading
 from cachelib.serializers import SimpleSerializer
 from flask_rustcache import RustCache
 
-from ._child import Mortal, check, in_child
+from ._child import in_child
+from ._traps import Mortal, check
 
 
 class CollectingSerializer(SimpleSerializer):

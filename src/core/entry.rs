@@ -71,21 +71,25 @@ impl Version {
 }
 
 /// One key with its value, and its place in every order that it is part of.
+///
+/// What a hit touches comes first and fills one cache line (for a value of two words); without that a hit is a
+/// twentieth slower, in return for 40 bytes an entry.
+#[repr(C, align(64))]
 #[derive(Debug)]
 pub(super) struct Entry<V> {
     pub(super) key: Key,
     pub(super) hash: u64,
     pub(super) value: V,
     pub(super) lifetime: Lifetime,
-    pub(super) version: Version,
-    /// Neighbours in the policy's queue and in the expiry's run.
-    pub(super) links: [Link; LINKS],
     /// The expiry's run; of no meaning for an entry that never expires.
     pub(super) run: u32,
     /// Which of its queues the policy keeps the entry in.
     pub(super) queue: u8,
     /// Accesses that the policy has seen and not yet spent.
     pub(super) frequency: u8,
+    pub(super) version: Version,
+    /// Neighbours in the policy's queue and in the expiry's run.
+    pub(super) links: [Link; LINKS],
 }
 
 impl<V> Entry<V> {
