@@ -8,6 +8,9 @@ ARGS ?=
 GROUPS := --group test --group lint --group bench
 CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 
+# pip finds maturin there.
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo serve dev core test lint fmt bench stress
 

@@ -1,21 +1,22 @@
 """Traps A5, B3, B4, E1, E2: many threads, the interpreter's end, and forks."""
 
+import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from contextlib import suppress
-from pathlib import Path
+import warnings
+from contextlib import contextmanager, suppress
+from urllib.request import ProxyHandler, build_opener
 
 import pytest
-
 from flask_rustcache import RustCache
 from flask_rustcache.testing import ManualClock
 
 from ._child import in_child, run_child
 from ._traps import VERBS, Number, check
-
 
 WORKERS = 8
 ROUNDS = 600
@@ -120,52 +121,236 @@ def test_one_of_many_adds_wins():
 
 # --- the interpreter's end
 
-IMPORTS = """
-import builtins, sys
+LATE = """
+import builtins, os
 from decimal import Decimal
 from flask_rustcache import RustCache
 
-class Reduced:
-    def __reduce__(self):
-        return Reduced, ()
+cache = RustCache()
+{warm_up}
+
+class Late:
+    def __del__(self, cache=cache, write=os.write, Decimal=Decimal):
+        {use}
+        write(1, b"used")
+
+# Kept by a module that is among the last to go.
+builtins.late = Late()
 """
 
 LATE_USES = {
-    "a first use": "cache.set('key', 'text')\nassert cache.get('key') == 'text'",
-    "a key that is no str": "cache.set((1, 2), 'text')\nassert cache.get((1, 2)) == 'text'",
-    "a tree": "for _ in '123':\n  cache.set('key', [{'a': (1, {2})}])\n  cache.get('key')\n  cache.get('key')",
-    "pickle": "cache.set('key', [1, print])\nassert cache.get('key')[1] is print",
-    "a decimal": "cache.set('key', Decimal(1))\nassert cache.get('key') == 1",
-    "all verbs": """
-cache.inc('count'), cache.dec('count'), cache.add('a', 1), cache.set_many({'b': 1})
-assert cache.get_many('a', 'b') == [1, 1] and cache.get_dict('a') == {'a': 1}
-cache.has('a'), cache.delete('a'), cache.delete_many('b'), len(cache), cache.stats()
-list(cache._cache.items()), cache.purge_expired(), cache.clear()
-""",
+    "text": "cache.set('k', 'text'); assert cache.get('k') == 'text'",
+    "a key that is no str": "cache.set((1, 2), 'text'); assert cache.get((1, 2)) == 'text'",
+    "a tree": "cache.set('k', [{'a': (1, {2})}]); assert cache.get('k') == cache.get('k') == cache.get('k')",
+    "a decimal": "cache.set('k', Decimal(1)); assert cache.get('k') == 1",
+    "changes": "cache.inc('n'), cache.dec('n'), cache.add('a', 1), cache.set_many({'b': 1})",
+    "removals": "cache.delete('a'), cache.delete_many('b'), cache.purge_expired(), cache.clear()",
+    "views": "len(cache), cache.stats(), cache.has('a'), list(cache._cache), cache.get_dict('a')",
 }
 
 
-@pytest.mark.parametrize("warm", ["cold", "warm"])
+@pytest.mark.parametrize("warm_up", ["", "cache.set('warm', [1]); cache.get('warm')"], ids=["cold", "warm"])
 @pytest.mark.parametrize("use", LATE_USES)
-def test_use_at_the_interpreters_end(use, warm):
-    """B3: a finaliser that runs while the interpreter goes down uses the cache; nobody hears of it."""
-    body = "\n".join("        " + line for line in LATE_USES[use].splitlines())
-    first = "cache.set('warm', [1]); cache.get('warm'); cache.set(0, Reduced)" if warm == "warm" else ""
-    code = f"""{IMPORTS}
-cache = RustCache()
-{first}
-class Late:
-    def __del__(self, cache=cache, print=print, Decimal=Decimal):
-{body}
-        sys.__stdout__.write("used")
-# Kept by a module that goes last.
-builtins.late = Late()
-builtins.cycle = [builtins.late]
-builtins.cycle.append(builtins.cycle)
-"""
-    code = code.replace("def __del__(self,", "def __del__(self, sys=sys,")
-    code = code.replace('sys.__stdout__.write("used")', "os.write(1, b'used')").replace(
-        "import builtins, sys", "import builtins, os, sys"
-    )
-    code = code.replace("sys=sys,", "os=os,")
+def test_use_at_the_interpreters_end(use, warm_up):
+    """B3: a finaliser that runs while the interpreter goes down uses the cache, also for the first time."""
+    code = LATE.format(use=LATE_USES[use], warm_up=warm_up)
     assert run_child("-c", code) == "used"
+
+
+@pytest.mark.parametrize("what", ["text", "python code"])
+@in_child
+def test_daemon_threads_at_the_interpreters_end(what):
+    """B3: daemon threads that are in the middle of a call when the interpreter ends do no harm."""
+    cache = RustCache()
+    value = "text" if what == "text" else Number(1)
+    started = threading.Barrier(5)
+
+    def use_for_ever():
+        started.wait()
+        while True:
+            cache.set("key", value)
+            cache.get("key")
+
+    if what != "text":
+        Number.hook = lambda: sum(range(50))
+    for _ in range(4):
+        threading.Thread(target=use_for_ever, daemon=True).start()
+    started.wait()
+    # Time for some thousand changes of thread; how many makes no difference to what is asserted.
+    sys.setswitchinterval(1e-5)
+    sum(range(1_000_000))
+
+
+def test_no_thread_is_started():
+    """B4: neither the import nor any use of the cache starts a thread, of Python's or of its own."""
+    code = """
+import os, threading
+def threads():
+    tasks = "/proc/self/task"
+    return threading.active_count(), len(os.listdir(tasks)) if os.path.isdir(tasks) else 1
+before = threads()
+import flask_rustcache
+cache = flask_rustcache.RustCache(threshold=5000, shards=16)
+for number in range(10000):
+    cache.set(str(number), [{"n": (number,)}], timeout=1)
+    cache.get(str(number))
+cache.purge_expired(), cache.clear()
+assert threads() == before == (1, 1), (threads(), before)
+"""
+    run_child("-c", code)
+
+
+# --- forks
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+
+
+class Through(RustCache):
+    """Overrides a method, so that ``inc`` and ``add`` go through Python code."""
+
+    def get(self, key):
+        return super().get(key)
+
+
+def child_of_fork(cache):
+    """Use everything; never returns."""
+    signal.alarm(20)
+    status = 1
+    try:
+        assert cache.get("warm") == ["warm"]
+        cache.inc(("own", "count"))
+        assert cache.add("own", 1)
+        cache.set_many({number: Number(number) for number in range(100)})
+        cache.clear()
+        check(cache)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def statuses(cache, children):
+    """Fork children one after the other, each of which uses the cache; how many ended in which way."""
+    found = {}
+    for _ in range(children):
+        cache.set("warm", ["warm"])
+        child = os.fork() or child_of_fork(cache)
+        status = os.waitpid(child, 0)[1]
+        found[status] = found.get(status, 0) + 1
+        if status:
+            break
+    return found
+
+
+@needs_fork
+@pytest.mark.parametrize(("backend", "shards"), [("RustCache", 1), ("RustCache", 16), ("Through", 1)])
+@in_child
+def test_fork_while_threads_use_the_cache(backend, shards):
+    """E1: none of 100 children, forked while four threads are busy, hangs; each has the warm cache."""
+    # From Python 3.12 on, forking with threads around warns.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    cache = {"RustCache": RustCache, "Through": Through}[backend](threshold=5000, shards=shards)
+    done = threading.Event()
+
+    def hammer(seed):
+        while not done.is_set():
+            for verb in ("get", "set", "add", "inc", "delete", "set_many", "evict"):
+                VERBS[verb](cache, (seed, "key"))
+            cache.set("tree", [{"a": [Number(seed)]}])
+            cache.get("tree")
+
+    sys.setswitchinterval(1e-5)
+    threads = [threading.Thread(target=hammer, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    found = statuses(cache, 100)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert found == {0: 100}
+    check(cache)
+
+
+# --- gunicorn
+
+APPLICATION = """
+import os
+from flask import Flask, jsonify
+from flask_caching import Cache
+
+app = Flask(__name__)
+app.config["CACHE_TYPE"] = "flask_rustcache.RustCache"
+cache = Cache(app)
+calls = []
+warmed_by = os.getpid()
+
+@app.get("/view")
+@cache.cached(600)
+def view():
+    calls.append(1)
+    return {"made by": os.getpid()}
+
+@app.get("/state")
+def state():
+    backend = next(iter(app.extensions["cache"].values()))
+    cache.set("own", os.getpid())
+    backend._validate()
+    return jsonify(
+        worker=os.getpid(), master=warmed_by, warm=cache.get("warm"), numbered=cache.get(("a", 1)),
+        calls=len(calls), own=cache.get("own") == os.getpid(), hits=backend.stats()["hits"],
+    )
+
+with app.app_context():
+    cache.set("warm", {"tree": [1, 2]}, timeout=600)
+    cache.set(("a", 1), "numbered", timeout=600)
+app.test_client().get("/view")
+calls.clear()
+"""
+
+
+@contextmanager
+def gunicorn(folder, *options):
+    """Serve ``APPLICATION`` on a free port, and stop it in the end; yields a function that gets a path."""
+    (folder / "application.py").write_text(APPLICATION)
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(64)
+        # gunicorn inherits the open socket: no port can be lost to somebody else, no start to wait for.
+        os.set_inheritable(listener.fileno(), True)
+        port = listener.getsockname()[1]
+        command = ["gunicorn", "--bind", f"fd://{listener.fileno()}", *options, "application:app"]
+        server = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=folder,
+            pass_fds=[listener.fileno()],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    opener = build_opener(ProxyHandler({}))
+    try:
+        yield lambda path: opener.open(f"http://127.0.0.1:{port}{path}", timeout=30).read()
+    finally:
+        server.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            server.wait(20)
+        server.kill()
+        errors = server.communicate()[1]
+    assert "Traceback" not in errors, errors
+
+
+@needs_fork
+def test_gunicorn_with_preload(tmp_path):
+    """E2: the cache that was warmed before the fork serves hits in each worker, and works on."""
+    seen = {}
+    with gunicorn(tmp_path, "--preload", "--workers", "2", "--threads", "2") as get:
+        for _ in range(300):
+            state = json.loads(get("/state"))
+            seen[state["worker"]] = state
+            assert json.loads(get("/view")) == {"made by": state["master"]}
+            if len(seen) == 2 and all(state["hits"] > 4 for state in seen.values()):
+                break
+    assert len(seen) == 2
+    for state in seen.values():
+        assert state["worker"] != state["master"]
+        assert (state["warm"], state["numbered"]) == ({"tree": [1, 2]}, "numbered")
+        assert state["own"]
+        assert state["calls"] == 0

@@ -71,10 +71,7 @@ def grid(steps):
         with the `best_ratio` of growth to volatility, and the efficient `frontier`.
     """
     months = list(zip(*steps.values(), strict=True))
-    measured = [
-        measure(tuple(part / PARTS for part in split), months)
-        for split in splits(len(steps), PARTS)
-    ]
+    measured = [measure(tuple(part / PARTS for part in split), months) for split in splits(len(steps), PARTS)]
 
     def named(portfolio):
         return portfolio | {"weights": dict(zip(steps, portfolio["weights"], strict=True))}

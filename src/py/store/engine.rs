@@ -168,12 +168,11 @@ impl Store {
     ) -> PyResult<R> {
         let core = self.core()?;
         let unusual;
-        let bytes = match plain_text(key) {
-            Some(text) => text,
-            None => {
-                unusual = self.unusual_key(key, find)?;
-                unusual.as_slice()
-            }
+        let bytes = if let Some(text) = plain_text(key) {
+            text
+        } else {
+            unusual = self.unusual_key(key, find)?;
+            unusual.as_slice()
         };
         // One call, so that the operation is inlined here.
         let result = operation(core, bytes);

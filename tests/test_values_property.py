@@ -1,0 +1,180 @@
+"""Random trees come back as pickle would bring them: equal, of equal types, of the same shape.
+
+The trees hold shared references and cycles in every combination that Python can build: nodes are made
+one after the other, each from any of those before it, and then edges are added between any two.
+"""
+
+import pickle
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+from flask_rustcache import RustCache
+from flask_rustcache.testing import ManualClock
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+HITS = 4
+BUDGETS = (0, 2**24)
+
+
+class Text(str):
+    """A leaf that sends its tree to pickle."""
+
+    __slots__ = ()
+
+
+class Row(list):
+    """A container that does."""
+
+
+ATOMS = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.integers(-130, 130),
+    st.floats(),
+    st.text(st.characters(), max_size=8),
+    st.binary(max_size=8),
+    st.sampled_from(["common", "\ud800", "x" * 300, b"y" * 300, -0.0, 1j, (), frozenset()]),
+    st.sampled_from([(1, "a"), frozenset({1, "b"}), date(2026, 1, 2), Decimal("1.0")]),
+    st.sampled_from([datetime(2026, 1, 2, tzinfo=UTC), (("deep", (1.5,)), None)]),
+)
+RARE = st.sampled_from([Text("t"), range(3), bytearray(b"z")])
+KINDS = st.sampled_from(["list", "list", "dict", "dict", "tuple", "set", "atom", "row"])
+
+
+def make(kind, atoms, parts):
+    """One node, from leaves and from the nodes before it."""
+    match kind:
+        case "list":
+            return [*atoms, *parts]
+        case "row":
+            return Row([*parts, *atoms])
+        case "dict":
+            keys = [*atoms, *range(len(parts))]
+            return dict(zip(keys, [*parts, *atoms], strict=True))
+        case "tuple":
+            return (*parts, *atoms)
+        case "set":
+            return set(atoms)
+    return atoms[0] if atoms else None
+
+
+@st.composite
+def values(draw):
+    """A list, dict, tuple or set of random shape; the last node made is the root."""
+    atoms = st.one_of(ATOMS, ATOMS, ATOMS, RARE) if draw(st.booleans()) else ATOMS
+    kinds = KINDS.filter(lambda kind: kind != "row") if draw(st.booleans()) else KINDS
+    nodes = []
+    for _ in range(draw(st.integers(1, 9))):
+        hashable = draw(st.lists(atoms.filter(is_hashable), max_size=4))
+        parts = draw(st.lists(st.sampled_from(nodes), max_size=4)) if nodes else []
+        nodes.append(make(draw(kinds), hashable, parts))
+    tie(draw, nodes)
+    return nodes[-1]
+
+
+def is_hashable(value):
+    return not isinstance(value, bytearray)
+
+
+def tie(draw, nodes):
+    """Add edges from lists and dicts to any node, themselves and later ones included."""
+    for node in [node for node in nodes if isinstance(node, list | dict)]:
+        for other in draw(st.lists(st.sampled_from(nodes), max_size=1)):
+            if isinstance(node, list):
+                node.append(other)
+            else:
+                node["edge"] = other
+
+
+def shape(value, seen=None):
+    """A value in full: exact types, bits, order, and which containers are one and the same.
+
+    Immutable tuples are not numbered: whether two of them are one object makes no difference.
+    """
+    seen = {} if seen is None else seen
+    kind = type(value)
+    if kind in (set, frozenset):
+        held = sorted(repr(shape(item)) for item in value)
+        return (kind, held) if kind is frozenset else again(value, seen) or number(value, seen, held)
+    if kind is tuple and immutable(value):
+        return kind, [shape(item) for item in value]
+    if kind not in (list, dict, tuple, Row):
+        return kind, repr(value)
+    met = again(value, seen)
+    if met:
+        return met
+    label = number(value, seen, None)
+    items = value.items() if kind is dict else value
+    return label, [shape(item, seen) for item in items] if kind is not dict else pairs(items, seen)
+
+
+def pairs(items, seen):
+    return [(shape(key), shape(item, seen)) for key, item in items]
+
+
+def again(value, seen):
+    return ("again", seen[id(value)]) if id(value) in seen else None
+
+
+def number(value, seen, held):
+    seen[id(value)] = len(seen)
+    return type(value), seen[id(value)], held
+
+
+def immutable(value):
+    return not isinstance(value, list | dict | set) and (
+        not isinstance(value, tuple) or all(immutable(item) for item in value)
+    )
+
+
+@settings(max_examples=300, deadline=None)
+@given(values())
+def test_random_trees_come_back_as_pickle_would_bring_them(value):
+    expected = shape(pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL)))
+    before = shape(value)
+    for budget in BUDGETS:
+        cache = RustCache(clock=ManualClock(), prototype_bytes=budget)
+        cache.set("a", value)
+        got = [cache.get("a") for _ in range(HITS)]
+        assert shape(value) == before
+        assert [shape(one) for one in got] == [expected] * HITS
+        assert pickle.loads(cache._cache["a"][1]) is not value
+
+
+def mutable(value, seen):
+    """The lists, dicts and sets of a value, by id."""
+    if id(value) in seen:
+        return seen
+    if isinstance(value, list | dict | set | tuple):
+        # Tuples too are met once only, or a cycle through one would have no end.
+        seen[id(value)] = value
+        parts = value.values() if isinstance(value, dict) else value
+        for part in parts:
+            mutable(part, seen)
+    return seen
+
+
+@settings(max_examples=200, deadline=None)
+@given(values())
+def test_no_two_hits_have_a_mutable_part_in_common(value):
+    for budget in BUDGETS:
+        cache = RustCache(clock=ManualClock(), prototype_bytes=budget)
+        cache.set("a", value)
+        everyone = [value, *(cache.get("a") for _ in range(HITS))]
+        parts = [mutable(one, {}) for one in everyone]
+        ids = [
+            key
+            for held in parts
+            for key, part in held.items()
+            if not (isinstance(part, tuple) and is_frozen(part))
+        ]
+        assert len(set(ids)) == len(ids)
+
+
+def is_frozen(value, seen=()):
+    """Whether a tuple holds nothing that can change; a cycle always goes through something that can."""
+    if isinstance(value, list | dict | set):
+        return False
+    return not isinstance(value, tuple) or all(is_frozen(item, (*seen, value)) for item in value)
