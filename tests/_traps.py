@@ -90,8 +90,10 @@ class Hooked:
     def run(cls):
         hook, Hooked.hook = Hooked.hook, None
         if hook is not None:
-            hook()
-            Hooked.hook = hook
+            try:
+                hook()
+            finally:
+                Hooked.hook = hook
 
 
 VERBS = {
@@ -143,5 +145,7 @@ class Number(int):
     def run(cls):
         hook, Number.hook = Number.hook, None
         if hook is not None:
-            hook()
-            Number.hook = hook
+            try:
+                hook()
+            finally:
+                Number.hook = hook

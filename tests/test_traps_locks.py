@@ -9,7 +9,7 @@ from flask_rustcache import RustCache
 from flask_rustcache.testing import ManualClock
 
 from ._child import in_child
-from ._traps import VERBS, BoomError, Hooked, Mortal, call_everything, check, expire, fill, filled
+from ._traps import VERBS, BoomError, Hooked, Mortal, Number, call_everything, check, expire, fill, filled
 
 
 class MortalSerializer:
@@ -235,19 +235,18 @@ def test_serializer_calls_the_cache():
                 check(cache)
 
 
-@pytest.mark.parametrize("verb", ["inc", "dec"])
 @in_child
-def test_change_ends_though_its_key_changes_each_time(verb):
-    """A4: ``inc`` of a key that the serializer, or ``+``, stores again whenever it is called."""
+def test_inc_ends_though_its_key_changes_each_time():
+    """A4: ``inc`` of a key that ``+``, or the serializer, stores again whenever it is called."""
     cache = RustCache()
     cache.set("key", Number(1))
-    Number.hook = lambda: cache.set("key", 1)
-    VERBS[verb](cache, "key")
+    Number.hook = lambda: cache.set("key", Number(1))
+    cache.inc("key")
     Number.hook = None
     cache.serializer = Reentrant(lambda: None)
     cache.set("key", 1)
     cache.serializer.call = lambda: cache.set("key", 1)
-    VERBS[verb](cache, "key")
+    cache.inc("key")
 
 
 @in_child

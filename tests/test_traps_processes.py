@@ -214,7 +214,7 @@ class Through(RustCache):
 
 def child_of_fork(cache):
     """Use everything; never returns."""
-    signal.alarm(20)
+    signal.alarm(10)
     status = 1
     try:
         assert cache.get("warm") == ["warm"]

@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+use pyo3::types::PyDelta;
 
 /// `module.name`, imported at the first use and kept.
 pub(super) struct Imported {
@@ -34,6 +35,36 @@ impl Imported {
         Ok(self.get(class.py())?.is(class))
     }
 }
+
+/// Imports all of it: what is first needed when the interpreter shuts down could not be imported then.
+///
+/// Raises what the imports raise.
+pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
+    for name in ALL {
+        name.get(py)?;
+    }
+    // Imports datetime's C API, which pyo3 would otherwise do at the first check of a type.
+    py.get_type::<PyDelta>();
+    Ok(())
+}
+
+static ALL: [&Imported; 15] = [
+    &PICKLE_DUMPS,
+    &PICKLE_LOADS,
+    &PICKLE_PROTOCOL,
+    &DECIMAL,
+    &UUID,
+    &TIMEZONE,
+    &MARKUP,
+    &SIMPLE_SERIALIZER,
+    &BASE_CACHE,
+    &FALLBACK_ADD,
+    &FALLBACK_ARITHMETIC,
+    &HEADERS,
+    &FLASK_RESPONSE,
+    &WERKZEUG_RESPONSE,
+    &CACHED_RESPONSE,
+];
 
 pub(super) static PICKLE_DUMPS: Imported = Imported::new("pickle", "dumps");
 pub(super) static PICKLE_LOADS: Imported = Imported::new("pickle", "loads");

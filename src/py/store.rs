@@ -17,7 +17,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::errors::Error;
 use super::ffi;
-use super::imports::FALLBACK_ADD;
+use super::imports::{self, FALLBACK_ADD};
 use super::key::table::KeyTable;
 use super::prototypes::Budget;
 use super::settings::{Overrides, Settings};
@@ -85,6 +85,7 @@ impl Store {
         shards: usize,
         prototype_bytes: usize,
     ) -> PyResult<()> {
+        imports::import_all(slf.py())?;
         let this = slf.get();
         this.budget.set_limit(prototype_bytes);
         let made = core::Store::new(StoreConfig {

@@ -1,5 +1,8 @@
 //! Values that are shared by reference: exact types that nobody can change and that cannot reach back.
 
+use std::collections::HashSet;
+
+use ahash::RandomState;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyComplex, PyDate, PyDateTime, PyDelta, PyFloat, PyFrozenSet, PyInt, PyString,
@@ -17,19 +20,61 @@ pub(in crate::py) fn is_immutable(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     is_leaf(value, MAX_DEPTH)
 }
 
-/// The same for a part of a tree, `depth` levels from the limit.
+/// The same for a part of a tree that may nest `depth` levels more.
 #[inline]
 pub(super) fn is_leaf(value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
-    if is_scalar(value) {
-        return Ok(true);
+    Ok(is_scalar(value) || Check::default().unusual(value, depth)?)
+}
+
+/// One look through a value. Containers that occur more than once are looked through once: a few tuples
+/// that hold each other twice would otherwise take for ever.
+#[derive(Default)]
+struct Check {
+    passed: HashSet<usize, RandomState>,
+}
+
+impl Check {
+    fn leaf(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
+        Ok(is_scalar(value) || self.unusual(value, depth)?)
     }
-    if let Ok(tuple) = value.cast_exact::<PyTuple>() {
-        return frozen(value, tuple.iter(), depth);
+
+    fn unusual(&mut self, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<bool> {
+        if let Ok(tuple) = value.cast_exact::<PyTuple>() {
+            return self.frozen(value, tuple.iter(), depth);
+        }
+        if let Ok(set) = value.cast_exact::<PyFrozenSet>() {
+            return self.frozen(value, set.iter(), depth);
+        }
+        is_object(value)
     }
-    if let Ok(set) = value.cast_exact::<PyFrozenSet>() {
-        return frozen(value, set.iter(), depth);
+
+    /// A tuple or frozenset of leaves. It cannot be part of a cycle, so the collector is spared it (as it
+    /// does with tuples itself, when it comes across them).
+    fn frozen<'py>(
+        &mut self,
+        container: &Bound<'py, PyAny>,
+        items: impl Iterator<Item = Bound<'py, PyAny>>,
+        depth: usize,
+    ) -> PyResult<bool> {
+        let address = container.as_ptr() as usize;
+        if self.passed.contains(&address) {
+            return Ok(true);
+        }
+        let Some(depth) = depth.checked_sub(1) else {
+            return Ok(false);
+        };
+        for item in items {
+            if !self.leaf(&item, depth)? {
+                return Ok(false);
+            }
+        }
+        // Its container holds it, and this call; with no other reference it cannot occur again.
+        if ffi::reference_count(container) > 2 {
+            self.passed.insert(address);
+        }
+        ffi::untrack(container);
+        Ok(true)
     }
-    is_object(value)
 }
 
 /// The types of nearly all leaves.
@@ -42,25 +87,6 @@ pub(super) fn is_scalar(value: &Bound<'_, PyAny>) -> bool {
         || value.is_exact_instance_of::<PyFloat>()
         || value.is_exact_instance_of::<PyBytes>()
         || value.is_exact_instance_of::<PyComplex>()
-}
-
-/// A tuple or frozenset of leaves. It cannot be part of a cycle, so the collector is spared it (as it
-/// does with tuples itself, when it comes across them).
-fn frozen<'py>(
-    container: &Bound<'py, PyAny>,
-    items: impl Iterator<Item = Bound<'py, PyAny>>,
-    depth: usize,
-) -> PyResult<bool> {
-    let Some(depth) = depth.checked_sub(1) else {
-        return Ok(false);
-    };
-    for item in items {
-        if !is_leaf(&item, depth)? {
-            return Ok(false);
-        }
-    }
-    ffi::untrack(container);
-    Ok(true)
 }
 
 fn is_object(value: &Bound<'_, PyAny>) -> PyResult<bool> {
