@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import threading
 import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +11,7 @@ from cachelib.serializers import BaseSerializer, SimpleSerializer
 from flask_caching.backends.base import BaseCache
 
 from . import _config
+from ._fork import new_lock
 from ._native import Store
 from ._view import CacheView
 
@@ -78,7 +78,7 @@ class RustCache(Store, BaseCache):
         self.ignore_delete_many_errors = ignore_delete_many_errors
         if clock is not None:
             self.clock = _config.clock(clock, "clock")
-        self._lock = threading.RLock()
+        self._lock = new_lock()
         self._configure(
             _config.max_entries(bound),
             _config.shards(shards, "shards"),
