@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-LIMIT = float(__import__("os").environ.get("LIM","30"))
+LIMIT = 30
 """Seconds that a child may take: many times what any needs, as the machine may be busy."""
 
 

@@ -172,7 +172,8 @@ def test_daemon_threads_at_the_interpreters_end(what):
             cache.get("key")
 
     if what != "text":
-        Number.hook = lambda: sum(range(50))
+        # Long enough that each thread is in here when it is made to wait.
+        Number.hook = lambda: [None for _ in range(5_000)]
     for _ in range(4):
         threading.Thread(target=use_for_ever, daemon=True).start()
     started.wait()

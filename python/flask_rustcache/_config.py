@@ -60,7 +60,7 @@ def options(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 def threshold(value: Any, name: str) -> float:
     """The bound on entries: an int of at least 1, or ``math.inf``. 0 and None mean 500."""
-    number = _number(value or DEFAULT_THRESHOLD, name, "a positive number of entries")
+    number = 0 if value is None else _number(value, name, "a positive number of entries")
     if number == 0:
         return DEFAULT_THRESHOLD
     if math.isnan(number) or number < 0:

@@ -105,6 +105,8 @@ class RustCache(Store, BaseCache):
         options = _config.options(config, kwargs)
         backend = cls(*args, **options)
         backend._app = weakref.ref(app)
+        if config.get("TESTING"):
+            backend._wall_clock = True
         return backend
 
     def _follows_wall_clock(self) -> bool:

@@ -89,21 +89,27 @@ pub(super) fn list_with<'py>(
     let raw = unsafe { ffi::PyList_New(size) };
     // SAFETY: PyList_New returns a new reference or null with an exception set.
     let list = unsafe { Bound::from_owned_ptr_or_err(py, raw) }?.cast_into::<PyList>()?;
+    // Until it is full its empty slots would crash whoever found it through the collector.
+    untrack(&list);
     for index in 0..len {
         let value = item(index)?.into_ptr();
-        // SAFETY: `index < len`, the slot is still empty (null), and the list takes `value`'s reference.
-        // PyList_SetItem checks both the type and the index itself, so even code that found the
-        // half-made list through the collector could do no harm.
+        // SAFETY: `index < len`, the slot is still empty (null), the list takes `value`'s reference, and
+        // nobody else knows the list: it is untracked.
         unsafe { ffi::PyList_SetItem(list.as_ptr(), index.cast_signed(), value) };
     }
+    ensure_tracked(&list);
     Ok(list)
 }
 
-/// Takes a container out of the collector's sight. It must never be part of a reference cycle.
-pub(super) fn untrack(container: &Bound<'_, PyAny>) {
-    // SAFETY: callers pass only exact list, dict, set, tuple and frozenset objects, which carry a
-    // collector header; untracking twice is allowed.
-    unsafe { ffi::PyObject_GC_UnTrack(container.as_ptr().cast()) }
+/// Takes an object out of the collector's sight, if it is there. It must never become part of a
+/// reference cycle, or only for as long as nobody else knows it.
+pub(super) fn untrack(object: &Bound<'_, PyAny>) {
+    // SAFETY: a live object, by its `Bound`; the call only reads its type.
+    let collected = unsafe { ffi::PyObject_IS_GC(object.as_ptr()) };
+    if collected != 0 {
+        // SAFETY: it carries a collector header, as the line above says; untracking twice is allowed.
+        unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) }
+    }
 }
 
 /// Brings a container back under the collector's eyes, if it is not there.
@@ -111,8 +117,8 @@ pub(super) fn ensure_tracked(container: &Bound<'_, PyAny>) {
     // SAFETY: a live object, by its `Bound`; the call only reads its header.
     let tracked = unsafe { ffi::PyObject_GC_IsTracked(container.as_ptr()) };
     if tracked == 0 {
-        // SAFETY: callers pass only exact dicts, which carry a collector header; it is fully made,
-        // and not tracked, as the line above says. No other thread knows the object yet.
+        // SAFETY: callers pass only exact dicts and lists, which carry a collector header; the container
+        // is fully made, and not tracked, as the line above says. Nobody else knows it yet.
         unsafe { ffi::PyObject_GC_Track(container.as_ptr().cast()) }
     }
 }

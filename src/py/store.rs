@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -21,6 +22,7 @@ use super::imports::{self, FALLBACK_ADD};
 use super::key::table::KeyTable;
 use super::prototypes::Budget;
 use super::settings::{Overrides, Settings};
+use super::timeout::Timeout;
 use super::value::Stored;
 use super::vault::Vault;
 use crate::core::{self, StoreConfig, When};
@@ -66,8 +68,16 @@ impl Store {
         name: &Bound<'_, PyString>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
+        let name_text = name.to_str()?;
+        if name_text == "default_timeout" {
+            Timeout::from_python(value)?;
+        }
         ffi::set_attribute(slf.as_any(), name, Some(value))?;
         slf.get().settings.touch();
+        // A clock counts from the moment it is set, not from the next call.
+        if name_text == "clock" && !value.is_none() {
+            slf.get().settings.ensure(slf)?;
+        }
         Ok(())
     }
 
@@ -216,6 +226,17 @@ impl Store {
     }
 
     fn __contains__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
+        slf.get().settings.ensure(slf)?;
+        if slf
+            .get()
+            .settings
+            .overrides()
+            .any(Overrides::HAS, Overrides::HAS)
+        {
+            return slf
+                .call_method1(intern!(slf.py(), "has"), (key,))?
+                .is_truthy();
+        }
         Self::has(slf, key)
     }
 

@@ -15,6 +15,30 @@ pub(super) struct Vault {
     last: AtomicU64,
 }
 
+/// An object in the vault for which there may never be an entry: the insertion may fail in many ways.
+pub(super) struct Unclaimed<'a, 'py> {
+    vault: &'a Vault,
+    py: Python<'py>,
+    number: Option<u64>,
+}
+
+impl Unclaimed<'_, '_> {
+    /// The store has it, or not.
+    pub(super) fn settle(mut self, stored: bool) {
+        if stored {
+            self.number = None;
+        }
+    }
+}
+
+impl Drop for Unclaimed<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            drop(self.vault.take(self.py, number));
+        }
+    }
+}
+
 impl Vault {
     pub(super) fn new(py: Python<'_>) -> Self {
         Self {
@@ -41,6 +65,19 @@ impl Vault {
         number: u64,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.objects.bind(py).get_item(number)
+    }
+
+    /// Holds on to a number that is not yet in the store: unless it is claimed, it is taken out again.
+    pub(super) const fn hold<'a, 'py>(
+        &'a self,
+        py: Python<'py>,
+        number: Option<u64>,
+    ) -> Unclaimed<'a, 'py> {
+        Unclaimed {
+            vault: self,
+            py,
+            number,
+        }
     }
 
     /// Takes an object out, and hands it over to be dropped where that does no harm.

@@ -45,7 +45,12 @@ impl Check {
         if let Ok(set) = value.cast_exact::<PyFrozenSet>() {
             return self.frozen(value, set.iter(), depth);
         }
-        is_object(value)
+        let immutable = is_object(value)?;
+        if immutable {
+            // A UUID or Markup holds nothing but numbers and text.
+            ffi::untrack(value);
+        }
+        Ok(immutable)
     }
 
     /// A tuple or frozenset of leaves. It cannot be part of a cycle, so the collector is spared it (as it

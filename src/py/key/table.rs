@@ -1,14 +1,14 @@
-//! Keys that are no str: a Python dict from key to number, and one back.
+//! Keys that are no str: a number for each, found by hash and `==` as in a dict.
 //!
-//! The dict runs `__hash__` and `__eq__`, which may raise, call the cache, or let another thread in. So a
-//! number is *pinned* while an operation uses it, and retired only when no operation does and the
-//! core holds no entry for it; what finds a number retired under its hands looks again.
+//! `__hash__` and `__eq__` are anybody's code: they may raise, call the cache, or let another thread in. So they run
+//! only while a key is looked up, never under the lock, and never when a key is forgotten. A number is
+//! *pinned* while an operation uses it, and retired only when no operation does and the core holds no
+//! entry for it; a look-up that finds its ground changed looks again.
 
 use std::collections::HashMap;
 
 use ahash::RandomState;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -17,27 +17,25 @@ use crate::core::sync::Mutex;
 /// No key ever has this number: what is not in the table is asked of the core under it, and not found.
 pub(in crate::py) const NOBODY: u64 = 0;
 
-/// How often a look-up waits for another thread to finish retiring a number before it takes a new one.
-const PATIENCE: usize = 64;
-
-/// The table. Both dicts are fixed for the store's life, so the collector can follow them without a lock.
+/// The table. The dict is fixed for the store's life, so the collector can follow it without a lock.
 pub(in crate::py) struct KeyTable {
-    numbers: Py<PyDict>,
+    /// Number to key: an int's hash and equality run no code but CPython's.
     keys: Py<PyDict>,
-    pins: Mutex<Pins>,
+    index: Mutex<Index>,
 }
 
 #[derive(Default)]
-struct Pins {
+struct Index {
     last: u64,
-    alive: HashMap<u64, Pin, RandomState>,
+    numbers: HashMap<u64, Use, RandomState>,
+    by_hash: HashMap<isize, Vec<u64>, RandomState>,
 }
 
-/// How many operations use a number now, and how many have.
-#[derive(Default, Clone, Copy)]
-struct Pin {
-    users: u32,
-    uses: u32,
+/// How many operations use a number now, how many have, and its key's hash.
+struct Use {
+    now: u32,
+    ever: u32,
+    hash: isize,
 }
 
 /// An idle number as it was seen: it is retired only if it is still as idle.
@@ -53,44 +51,80 @@ impl Idle {
     }
 }
 
-impl Pins {
+impl Index {
+    fn candidates(&self, hash: isize) -> Vec<u64> {
+        self.by_hash.get(&hash).cloned().unwrap_or_default()
+    }
+
     fn pin(&mut self, number: u64) -> bool {
-        let Some(pin) = self.alive.get_mut(&number) else {
+        let Some(uses) = self.numbers.get_mut(&number) else {
             return false;
         };
-        pin.users += 1;
-        pin.uses = pin.uses.wrapping_add(1);
+        uses.now += 1;
+        uses.ever = uses.ever.wrapping_add(1);
         true
     }
 
-    fn pin_new(&mut self) -> u64 {
+    fn next_number(&mut self) -> u64 {
         self.last += 1;
-        self.alive.insert(self.last, Pin { users: 1, uses: 1 });
         self.last
     }
 
-    fn retire(&mut self, idle: Idle) -> bool {
-        let same = |pin: &Pin| pin.users == 0 && pin.uses == idle.uses;
-        let retired = self.alive.get(&idle.number).is_some_and(same);
-        if retired {
-            self.alive.remove(&idle.number);
+    /// Enters a new number, pinned, unless other numbers than those looked at have this hash by now.
+    fn enter(&mut self, number: u64, hash: isize, seen: &[u64]) -> bool {
+        let same_hash = self.by_hash.entry(hash).or_default();
+        if same_hash != seen {
+            return false;
         }
-        retired
+        same_hash.push(number);
+        self.numbers.insert(
+            number,
+            Use {
+                now: 1,
+                ever: 1,
+                hash,
+            },
+        );
+        true
+    }
+
+    fn idle(&self, number: u64) -> Option<Idle> {
+        let uses = self.numbers.get(&number)?;
+        (uses.now == 0).then_some(Idle {
+            number,
+            uses: uses.ever,
+        })
+    }
+
+    fn retire(&mut self, idle: Idle) -> bool {
+        let same = self
+            .idle(idle.number)
+            .is_some_and(|now| now.uses == idle.uses);
+        if same && let Some(uses) = self.numbers.remove(&idle.number) {
+            self.drop_hash(idle.number, uses.hash);
+        }
+        same
+    }
+
+    fn drop_hash(&mut self, number: u64, hash: isize) {
+        if let Some(same_hash) = self.by_hash.get_mut(&hash) {
+            same_hash.retain(|other| *other != number);
+            if same_hash.is_empty() {
+                self.by_hash.remove(&hash);
+            }
+        }
     }
 }
 
 impl KeyTable {
     pub(in crate::py) fn new(py: Python<'_>) -> Self {
-        let dict = || PyDict::new(py).unbind();
         Self {
-            numbers: dict(),
-            keys: dict(),
-            pins: Mutex::default(),
+            keys: PyDict::new(py).unbind(),
+            index: Mutex::default(),
         }
     }
 
     pub(in crate::py) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.numbers)?;
         visit.call(&self.keys)
     }
 
@@ -98,93 +132,76 @@ impl KeyTable {
     ///
     /// Raises `TypeError` for an unhashable key, and whatever its `__hash__` or `__eq__` raise.
     pub(in crate::py) fn find(&self, key: &Bound<'_, PyAny>) -> PyResult<u64> {
-        for _ in 0..PATIENCE {
-            let Some(number) = self.numbers.bind(key.py()).get_item(key)? else {
-                return Ok(NOBODY);
-            };
-            let number = number.extract()?;
-            if self.pins.lock().pin(number) {
-                return Ok(number);
+        let hash = key.hash()?;
+        loop {
+            let seen = self.index.lock().candidates(hash);
+            match self.equal_among(key, &seen)? {
+                None => return Ok(NOBODY),
+                Some(number) if self.index.lock().pin(number) => return Ok(number),
+                Some(_) => key.py().check_signals()?,
             }
-            key.py().detach(std::thread::yield_now);
         }
-        Ok(NOBODY)
     }
 
     /// The key's number, pinned; a new one if it has none. Raises as [`Self::find`] does.
     pub(in crate::py) fn find_or_make(&self, key: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let py = key.py();
-        for attempt in 0.. {
-            let found = self.find(key)?;
-            if found != NOBODY {
-                return Ok(found);
-            }
-            let made = self.pins.lock().pin_new();
-            let winner = if attempt < PATIENCE {
-                self.set_default(key, made)?
-            } else {
-                // Whoever retired the old number could not take its key out (`__hash__` raised there).
-                self.numbers.bind(py).set_item(key, made)?;
-                made
+        let hash = key.hash()?;
+        loop {
+            let seen = self.index.lock().candidates(hash);
+            let number = match self.equal_among(key, &seen)? {
+                Some(number) => self.index.lock().pin(number).then_some(number),
+                None => self.make(key, hash, &seen)?,
             };
-            if winner == made {
-                self.keys.bind(py).set_item(made, key)?;
-                return Ok(made);
+            if let Some(number) = number {
+                return Ok(number);
             }
-            self.pins.lock().alive.remove(&made);
+            key.py().check_signals()?;
         }
-        Ok(NOBODY)
     }
 
-    fn set_default(&self, key: &Bound<'_, PyAny>, number: u64) -> PyResult<u64> {
-        let py = key.py();
-        let numbers = self.numbers.bind(py);
-        let winner = numbers.call_method1(intern!(py, "setdefault"), (key, number));
-        let winner = winner.and_then(|winner| winner.extract());
-        if winner.is_err() {
-            self.pins.lock().alive.remove(&number);
+    /// The first of these numbers whose key is this one, or equals it.
+    fn equal_among(&self, key: &Bound<'_, PyAny>, numbers: &[u64]) -> PyResult<Option<u64>> {
+        for &number in numbers {
+            if let Some(known) = self.key_of(key.py(), number)?
+                && (known.is(key) || known.eq(key)?)
+            {
+                return Ok(Some(number));
+            }
         }
-        winner
+        Ok(None)
+    }
+
+    /// A new number; None if another thread, or the key's own code, entered one of the same hash meanwhile.
+    fn make(&self, key: &Bound<'_, PyAny>, hash: isize, seen: &[u64]) -> PyResult<Option<u64>> {
+        let keys = self.keys.bind(key.py());
+        let number = self.index.lock().next_number();
+        // First the key, then the number: whoever finds the number finds its key.
+        keys.set_item(number, key)?;
+        if self.index.lock().enter(number, hash, seen) {
+            return Ok(Some(number));
+        }
+        keys.del_item(number)?;
+        Ok(None)
     }
 
     /// Ends an operation's use of a number; Some if nobody else uses it now.
     pub(in crate::py) fn unpin(&self, number: u64) -> Option<Idle> {
-        let mut pins = self.pins.lock();
-        let pin = pins.alive.get_mut(&number)?;
-        pin.users -= 1;
-        (pin.users == 0).then_some(Idle {
-            number,
-            uses: pin.uses,
-        })
+        let mut index = self.index.lock();
+        index.numbers.get_mut(&number)?.now -= 1;
+        index.idle(number)
     }
 
     /// Some if no operation uses the number now.
     pub(in crate::py) fn idle(&self, number: u64) -> Option<Idle> {
-        let pin = *self.pins.lock().alive.get(&number)?;
-        (pin.users == 0).then_some(Idle {
-            number,
-            uses: pin.uses,
-        })
+        self.index.lock().idle(number)
     }
 
     /// Forgets a key whose number the core was seen not to hold while it was idle.
     pub(in crate::py) fn retire(&self, py: Python<'_>, idle: Idle) {
-        if !self.pins.lock().retire(idle) {
-            return;
+        if self.index.lock().retire(idle) {
+            // It is there: the number was entered after it, and is nobody's business any more.
+            drop(self.keys.bind(py).del_item(idle.number));
         }
-        if let Err(error) = self.forget(py, idle.number) {
-            // The key's own code raised. The caller asked for something else, so it is only reported.
-            error.write_unraisable(py, None);
-        }
-    }
-
-    fn forget(&self, py: Python<'_>, number: u64) -> PyResult<()> {
-        let keys = self.keys.bind(py);
-        if let Some(key) = keys.get_item(number)? {
-            keys.del_item(number)?;
-            self.numbers.bind(py).del_item(key)?;
-        }
-        Ok(())
     }
 
     /// The key that has this number, if it still has one.

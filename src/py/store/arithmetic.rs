@@ -11,7 +11,7 @@ use pyo3::types::PyInt;
 
 use super::Store;
 use super::engine::Find;
-use crate::core::{Inserted, Instant, Version, When};
+use crate::core::{Inserted, Version, When};
 use crate::py::imports::FALLBACK_ARITHMETIC;
 use crate::py::settings::Overrides;
 use crate::py::value::Stored;
@@ -21,6 +21,16 @@ use crate::py::value::Stored;
 pub(super) enum Sign {
     Plus,
     Minus,
+}
+
+/// How often it is tried before the result is stored in any case, as if it were new. Other threads
+/// never win so often in a row; a value whose own code writes the key at each attempt does.
+const MOST_ATTEMPTS: u32 = 1000;
+
+/// What to do.
+struct By<'py> {
+    delta: Bound<'py, PyAny>,
+    sign: Sign,
 }
 
 /// By how much. None is no number, so it cannot stand for the default.
@@ -61,41 +71,47 @@ pub(super) fn change<'py>(
         let sign = if sign == Sign::Plus { 1 } else { -1 };
         return FALLBACK_ARITHMETIC.get(py)?.call1((slf, key, delta, sign));
     }
-    loop {
-        if let Some(result) = attempt(slf, key, &delta, sign)? {
+    let by = By { delta, sign };
+    for _ in 1..MOST_ATTEMPTS {
+        if let Some(result) = attempt(slf, key, &by, false)? {
             return Ok(result);
         }
         py.check_signals()?;
     }
+    let result = attempt(slf, key, &by, true)?;
+    Ok(result.unwrap_or_else(|| py.None().into_bound(py)))
 }
 
-/// One attempt; None if another thread was quicker.
+/// One attempt; None if another thread was quicker. The last one wins in any case.
 fn attempt<'py>(
     slf: &Bound<'py, Store>,
     key: &Bound<'py, PyAny>,
-    delta: &Bound<'py, PyAny>,
-    sign: Sign,
+    by: &By<'py>,
+    last: bool,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let (this, py) = (slf.get(), slf.py());
-    let now = this.settings.clock.now(slf.as_any())?;
-    let found = this.with_key(key, Find::Known, |core, key| {
-        let (found, evicted) = core.read_versioned(key, now, |stored| stored.share(py));
-        this.bury(py, evicted);
-        found
-    })?;
-    let (old, version) = match found {
+    let (old, version) = match read(slf, key)? {
         Some((stored, version)) => (Store::decode(slf, stored)?, Some(version)),
         None => (None, None),
     };
     // A stored None counts as 0, like a missing value.
-    let zero = || PyInt::new(py, 0).into_any();
+    let zero = || PyInt::new(slf.py(), 0).into_any();
     let old = old.filter(|old| !old.is_none()).unwrap_or_else(zero);
-    let new = if sign == Sign::Plus {
-        old.add(delta)?
-    } else {
-        old.sub(delta)?
+    let new = match by.sign {
+        Sign::Plus => old.add(&by.delta)?,
+        Sign::Minus => old.sub(&by.delta)?,
     };
-    Ok(store(slf, key, &new, version, now)?.then_some(new))
+    Ok(store(slf, key, &new, version, last)?.then_some(new))
+}
+
+/// What is stored, counted as a read, and its version.
+fn read(slf: &Bound<'_, Store>, key: &Bound<'_, PyAny>) -> PyResult<Option<(Stored, Version)>> {
+    let (this, py) = (slf.get(), slf.py());
+    let now = this.settings.clock.now(slf.as_any())?;
+    this.with_key(key, Find::Known, |core, key| {
+        let (found, evicted) = core.read_versioned(key, now, |stored| stored.share(py));
+        this.bury(py, evicted);
+        found
+    })
 }
 
 /// Puts the result back. An entry that was there keeps the lifetime it has left.
@@ -104,19 +120,21 @@ fn store(
     key: &Bound<'_, PyAny>,
     new: &Bound<'_, PyAny>,
     version: Option<Version>,
-    now: Instant,
+    last: bool,
 ) -> PyResult<bool> {
-    let Some(version) = version else {
-        return Store::put(slf, key, new, None, When::IfAbsent);
+    let Some(version) = version.filter(|_| !last) else {
+        let when = if last { When::Always } else { When::IfAbsent };
+        return Store::put(slf, key, new, None, when);
     };
     let (this, py) = (slf.get(), slf.py());
-    let stored: Stored = Store::encode(slf, new)?;
-    let foreign = stored.foreign();
+    let stored = Store::encode(slf, new)?;
+    let unclaimed = this.vault.hold(py, stored.foreign());
+    let now = this.settings.clock.now(slf.as_any())?;
     let replaced = this.with_key(key, Find::Make, |core, key| {
         let Inserted { stored, evicted } = core.replace(key, version, stored, now);
         this.bury(py, evicted);
         stored
-    });
-    this.forget_unused(py, foreign, &replaced);
-    replaced
+    })?;
+    unclaimed.settle(replaced);
+    Ok(replaced)
 }

@@ -6,7 +6,6 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::Store;
 use crate::core::When;
-use crate::py::ffi;
 use crate::py::settings::Overrides;
 
 /// `get_many`: a value or None for each key.
@@ -24,11 +23,12 @@ pub(super) fn get_many<'py>(
         return Store::call_base(slf, "get_many", keys.iter());
     }
     let py = slf.py();
-    let values = ffi::list_with(py, keys.len(), |index| {
-        let found = Store::look_up(slf, &keys.get_item(index)?, now)?;
-        Ok(found.unwrap_or_else(|| py.None().into_bound(py)))
-    })?;
-    Ok(values.into_any())
+    // Not straight into a list: a key's code could find it half made.
+    let values: Vec<_> = keys
+        .iter()
+        .map(|key| Store::look_up(slf, &key, now))
+        .collect::<PyResult<_>>()?;
+    Ok(PyList::new(py, values)?.into_any())
 }
 
 /// `get_dict`: the same as a dict.

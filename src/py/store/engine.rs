@@ -107,22 +107,21 @@ impl Store {
         timeout: Option<&Bound<'_, PyAny>>,
         when: When,
     ) -> PyResult<bool> {
-        let this = slf.get();
+        let (this, py) = (slf.get(), slf.py());
         let timeout = this.timeout(timeout)?;
         let stored = Self::encode(slf, value)?;
+        let unclaimed = this.vault.hold(py, stored.foreign());
         let now = this.settings.clock.now(slf.as_any())?;
         let Some(lifetime) = timeout.lifetime(now) else {
-            this.discard(slf.py(), stored);
             return Self::put_dead(slf, key, now, when);
         };
-        let foreign = stored.foreign();
-        let inserted = this.with_key(key, Find::Make, |core, key| {
+        let stored = this.with_key(key, Find::Make, |core, key| {
             let Inserted { stored, evicted } = core.insert(key, stored, lifetime, now, when);
-            this.bury(slf.py(), evicted);
+            this.bury(py, evicted);
             stored
-        });
-        this.forget_unused(slf.py(), foreign, &inserted);
-        inserted
+        })?;
+        unclaimed.settle(stored);
+        Ok(stored)
     }
 
     /// A negative timeout: nothing to store, and an unconditional one takes the old value away.
@@ -242,30 +241,6 @@ impl Store {
             .filter_map(|number| self.keys.idle(number))
         {
             self.release(py, idle);
-        }
-    }
-
-    /// Takes out of the vault what an insertion put there and did not store after all.
-    #[inline]
-    pub(super) fn forget_unused(
-        &self,
-        py: Python<'_>,
-        foreign: Option<u64>,
-        inserted: &PyResult<bool>,
-    ) {
-        if let Some(number) = foreign
-            && !matches!(inserted, Ok(true))
-        {
-            drop(self.vault.take(py, number));
-        }
-    }
-
-    /// Drops a stored value, and what stands for it in the vault.
-    fn discard(&self, py: Python<'_>, stored: Stored) {
-        let number = stored.foreign();
-        drop(stored);
-        if let Some(number) = number {
-            drop(self.vault.take(py, number));
         }
     }
 
