@@ -280,7 +280,12 @@ def test_a_clock_counts_from_the_moment_it_is_installed():
 @pytest.mark.parametrize("reading", ["noon", None, float("nan"), float("inf")], ids=repr)
 def test_a_clock_that_tells_no_time_is_an_error(cache, reading):
     cache.set("a", 1)
-    good, cache.clock = cache.clock, lambda: reading
+    good = cache.clock
+    with pytest.raises(TypeError, match="clock must be"):
+        cache.clock = lambda: reading
+    assert cache.clock is good
+    readings = [1.0, 1.0]
+    cache.clock = lambda: readings.pop() if readings else reading
     for call in (cache.get, cache.has, cache.delete):
         with pytest.raises(TypeError, match="clock must be"):
             call("a")

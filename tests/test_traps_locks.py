@@ -104,7 +104,7 @@ def test_finaliser_of_a_stored_object_calls_the_cache():
 @in_child
 def test_comparison_of_keys_calls_the_cache():
     """A2: ``__hash__`` and ``__eq__`` call every verb, also on the very key, in every verb."""
-    for verb in VERBS.values():
+    for name, verb in VERBS.items():
         for inner in (*VERBS.values(), lambda cache, _: call_everything(cache)):
             keys = [Hooked() for _ in range(3)]
             cache = filled(keys)
@@ -119,7 +119,8 @@ def test_comparison_of_keys_calls_the_cache():
             with suppress(KeyError):
                 verb(cache, keys[1])
             Hooked.hook = None
-            assert calls
+            # No code of a key's runs when it is forgotten.
+            assert calls or name in ("clear", "evict", "expire"), name
             cache._validate()
 
 
@@ -173,10 +174,9 @@ def test_comparison_of_keys_raises():
             assert cache.set(keys[1], "again")
             assert cache.get(keys[1]) == "again"
             check(cache)
-        # These take no key by its hash for an answer: they must do their work, and report.
+        # No code of a key's runs when it is forgotten.
         assert raised or name in ("clear", "evict"), name
-    assert all(type(error) is BoomError for error in unraisable)
-    assert unraisable
+    assert not unraisable
 
 
 @in_child
@@ -292,8 +292,9 @@ def test_clock_calls_the_cache():
         if verb is not VERBS["expire"]:
             verb(cache, "key")
         check(cache)
+    # One that asks the cache each time finds the time it told last.
     cache.clock = lambda: cache.get("key") or 1.0
-    with pytest.raises(RecursionError):
-        cache.get("key")
+    cache.set("key", 5.0)
+    assert cache.get("key") == 5.0
     cache.clock = None
     check(cache)

@@ -4,6 +4,7 @@
 //! `time.time`, looked up at each call so that frozen time is followed. Whatever the source, time goes
 //! on from where it was when the source changes: an offset is kept beside it.
 
+use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
 use pyo3::intern;
@@ -35,7 +36,7 @@ pub(super) struct Clock {
     source: AtomicU8,
     /// Added to the source's nanoseconds, so that time is continuous over a change of source.
     offset: AtomicI64,
-    /// The latest time that a callable told, for when it can be asked no more.
+    /// The latest time that a Python clock told, for when it cannot be asked.
     told: AtomicI64,
     /// The address of the callable in use: only ever compared, to notice another one.
     callable: AtomicUsize,
@@ -74,12 +75,12 @@ impl Clock {
 
     #[cold]
     fn python_now(&self, store: &Bound<'_, PyAny>) -> PyResult<Instant> {
-        let source = self.source();
-        let shifted = self.shifted(source_nanos(store, source)?);
-        if source == Source::Callable {
+        // A clock that calls the cache finds the time it told last.
+        if let Some(_asking) = Asking::begin() {
+            let shifted = self.shifted(source_nanos(store, self.source())?);
             self.told.store(shifted, Ordering::Relaxed);
         }
-        Ok(instant(shifted))
+        Ok(instant(self.told.load(Ordering::Relaxed)))
     }
 
     /// Goes by another source from now on; entries keep the lifetime that they have left.
@@ -94,6 +95,10 @@ impl Clock {
         if to == self.source() && callable == self.callable.load(Ordering::Relaxed) {
             return Ok(());
         }
+        let Some(_asking) = Asking::begin() else {
+            // The new clock is being asked right now, and calls the cache.
+            return Ok(());
+        };
         let before = match self.source() {
             Source::Callable => self.told.load(Ordering::Relaxed),
             source => self.shifted(source_nanos(store, source)?),
@@ -111,6 +116,31 @@ impl Clock {
     fn shifted(&self, nanos: i64) -> i64 {
         nanos.saturating_add(self.offset.load(Ordering::Relaxed))
     }
+}
+
+thread_local! {
+    static ASKING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// This thread is asking a Python clock.
+struct Asking;
+
+impl Asking {
+    /// None if it is already.
+    fn begin() -> Option<Self> {
+        (!ASKING.replace(true)).then_some(Self)
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        ASKING.set(false);
+    }
+}
+
+/// Is this a clock? Raises what the callable raises, or `TypeError` if it returns no finite number.
+pub(super) fn check_callable(clock: &Bound<'_, PyAny>) -> PyResult<()> {
+    seconds_to_nanos(&clock.call0()?).map(|_| ())
 }
 
 #[inline]

@@ -16,6 +16,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use super::clock;
 use super::errors::Error;
 use super::ffi;
 use super::imports::{self, FALLBACK_ADD};
@@ -68,14 +69,16 @@ impl Store {
         name: &Bound<'_, PyString>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let name_text = name.to_str()?;
-        if name_text == "default_timeout" {
+        let is_clock = name == "clock" && !value.is_none();
+        if is_clock {
+            clock::check_callable(value)?;
+        } else if name == "default_timeout" {
             Timeout::from_python(value)?;
         }
         ffi::set_attribute(slf.as_any(), name, Some(value))?;
         slf.get().settings.touch();
         // A clock counts from the moment it is set, not from the next call.
-        if name_text == "clock" && !value.is_none() {
+        if is_clock {
             slf.get().settings.ensure(slf)?;
         }
         Ok(())
