@@ -23,8 +23,9 @@ REFERENCE = [
 
 def requests_of(trace):
     numbers = array("i")
-    numbers.frombytes(lzma.open(TRACES / f"{trace}.i32.xz").read())
-    return [f"{number}" for number in numbers]
+    with lzma.open(TRACES / f"{trace}.i32.xz") as file:
+        numbers.frombytes(file.read())
+    return [str(number) for number in numbers]
 
 
 @pytest.mark.skipif(not TRACES.is_dir(), reason="the traces are not part of this repository")
