@@ -1,11 +1,10 @@
-"""The eviction policy is the one that the paper describes: it reaches the published figures on real traces."""
+"""The eviction policy is the one that the paper describes: it reaches the published figures on traces."""
 
 import lzma
 from array import array
 from pathlib import Path
 
 import pytest
-
 from flask_rustcache import RustCache
 
 TRACES = Path(__file__).parents[2] / "shared" / "traces"
