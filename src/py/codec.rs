@@ -6,3 +6,4 @@ pub(super) mod immutable;
 pub(super) mod pickle;
 pub(super) mod prototype;
 pub(super) mod response;
+mod size;

@@ -6,8 +6,9 @@
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PySet, PyTuple};
 
+use super::size::{dict_size, list_size, set_size, tuple_size};
 use crate::py::ffi;
 
 /// One container of the tree, and the containers within it by position or key.
@@ -119,28 +120,23 @@ impl Node {
         }
     }
 
-    /// What the tree takes, in bytes: containers by their own word, nodes and leaves that it alone holds.
-    pub(super) fn size(&self, py: Python<'_>) -> PyResult<usize> {
-        let node = size_of::<Self>();
-        let inner = match self {
-            Self::Leaf { .. } => return Ok(node),
-            Self::Dict { inner, .. } => sizes(py, inner.iter().map(|(_, child)| child))?,
-            Self::List { inner, .. } | Self::Tuple { inner, .. } => {
-                sizes(py, inner.iter().map(|(_, child)| child))?
-            }
-            Self::Set { .. } => 0,
+    /// What the tree takes, in bytes: nodes, containers, and the leaves that it alone holds.
+    pub(super) fn size(&self, py: Python<'_>) -> usize {
+        let own = match self {
+            Self::Dict { blank, .. } => dict_size(blank.bind(py)),
+            Self::List { blank, .. } => list_size(blank.bind(py)),
+            Self::Tuple { blank, .. } => tuple_size(blank.bind(py)),
+            Self::Set { blank } => set_size(blank.bind(py)),
+            Self::Leaf { .. } => 0,
         };
-        Ok(node + inner + container_size(self.blank(py))? + leaf_sizes(self.blank(py))?)
-    }
-
-    fn blank<'a, 'py>(&'a self, py: Python<'py>) -> &'a Bound<'py, PyAny> {
-        match self {
-            Self::Dict { blank, .. } => blank.bind(py),
-            Self::List { blank, .. } => blank.bind(py),
-            Self::Tuple { blank, .. } => blank.bind(py),
-            Self::Set { blank } => blank.bind(py),
-            Self::Leaf { object } => object.bind(py),
-        }
+        let inner: usize = match self {
+            Self::Dict { inner, .. } => inner.iter().map(|(_, child)| child.size(py)).sum(),
+            Self::List { inner, .. } | Self::Tuple { inner, .. } => {
+                inner.iter().map(|(_, child)| child.size(py)).sum()
+            }
+            _ => 0,
+        };
+        size_of::<Self>() + own + inner
     }
 }
 
@@ -198,39 +194,4 @@ fn copy_tuple<'py>(
 fn dicts_are_always_tracked(py: Python<'_>) -> bool {
     static ANSWER: PyOnceLock<bool> = PyOnceLock::new();
     *ANSWER.get_or_init(py, || py.version_info() >= (3, 14))
-}
-
-fn sizes<'a>(py: Python<'_>, nodes: impl Iterator<Item = &'a Node>) -> PyResult<usize> {
-    nodes.map(|node| node.size(py)).sum()
-}
-
-/// `__sizeof__()` and the collector's two words.
-fn container_size(container: &Bound<'_, PyAny>) -> PyResult<usize> {
-    let own: usize = container.call_method0("__sizeof__")?.extract()?;
-    Ok(own + 2 * size_of::<usize>())
-}
-
-fn leaf_sizes(container: &Bound<'_, PyAny>) -> PyResult<usize> {
-    if let Ok(dict) = container.cast_exact::<PyDict>() {
-        return Ok(dict.values().iter().map(|leaf| leaf_size(&leaf)).sum());
-    }
-    container
-        .try_iter()?
-        .map(|leaf| Ok(leaf_size(&leaf?)))
-        .sum()
-}
-
-/// A leaf's bytes if the tree is alone in holding it (its container and the iteration hold it here).
-fn leaf_size(leaf: &Bound<'_, PyAny>) -> usize {
-    if ffi::reference_count(leaf) > 3 {
-        0
-    } else if let Ok(text) = leaf.cast_exact::<PyString>() {
-        48 + text.to_str().map_or(0, str::len)
-    } else if let Ok(bytes) = leaf.cast_exact::<PyBytes>() {
-        33 + bytes.as_bytes().len()
-    } else if leaf.is_exact_instance_of::<PyInt>() || leaf.is_exact_instance_of::<PyFloat>() {
-        32
-    } else {
-        64
-    }
 }
