@@ -135,7 +135,7 @@ def mutable_parts(value, seen):
     return seen
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=6 * settings.default.max_examples, deadline=None)
 @given(values())
 def test_random_trees_come_back_as_pickle_would_bring_them(value):
     expected = shape(pickle.loads(pickle.dumps(value, pickle.HIGHEST_PROTOCOL)))

@@ -103,7 +103,9 @@ class Bounded(RuleBasedStateMachine):
 
 
 TestBounded = Bounded.TestCase
-TestBounded.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestBounded.settings = settings(
+    max_examples=settings.default.max_examples, stateful_step_count=50, deadline=None
+)
 
 
 @pytest.mark.parametrize("key", [[], {}, {1}, ([],), bytearray()], ids=repr)
