@@ -18,6 +18,7 @@ mod config;
 mod entry;
 mod evicted;
 mod expiry;
+mod incoming;
 mod policy;
 mod shard;
 mod slab;

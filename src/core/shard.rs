@@ -9,6 +9,7 @@ use super::clock::Instant;
 use super::entry::{Entry, Key, Lifetime, Version};
 use super::evicted::{Evicted, RemovalCause, Removed};
 use super::expiry::Expiry;
+use super::incoming::{Hashed, Incoming, Outcome};
 use super::policy::Policy;
 use super::slab::Slab;
 use super::stats::Stats;
@@ -18,35 +19,6 @@ use super::sync::Arc;
 /// Expired entries that one call clears away. More than one, so that calls catch up with a crowd
 /// that expires at once; few, so that no call is slow.
 const RECLAIMED_PER_CALL: usize = 8;
-
-/// A key with its hash.
-#[derive(Copy, Clone, Debug)]
-pub(super) struct Hashed<'a> {
-    pub(super) hash: u64,
-    pub(super) bytes: &'a [u8],
-}
-
-/// A value on its way in.
-#[derive(Debug)]
-pub(super) struct Incoming<'a, V> {
-    pub(super) key: Hashed<'a>,
-    /// Until it is stored or left to the caller.
-    pub(super) value: Option<V>,
-    pub(super) lifetime: Lifetime,
-    pub(super) when: When,
-    /// Whether an entry has been reserved for it in the account.
-    pub(super) reserved: bool,
-}
-
-/// What came of a value on its way in.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) enum Outcome {
-    Stored,
-    /// For good: the value is left to the caller.
-    Declined,
-    /// The store is full and this shard is empty: the value is where it was.
-    NoRoom,
-}
 
 /// See the module. Its methods run under the shard's lock, so they drop no key and no value.
 #[derive(Debug)]

@@ -9,7 +9,8 @@ use super::clock::Instant;
 use super::config::{ConfigError, StoreConfig, check_max_entries};
 use super::entry::{Entry, Key, Lifetime, Version};
 use super::evicted::{Evicted, RemovalCause, Removed};
-use super::shard::{Hashed, Incoming, Outcome, Shard};
+use super::incoming::{Hashed, Incoming, Outcome};
+use super::shard::Shard;
 use super::stats::Stats;
 use super::sync::{Arc, Mutex, MutexGuard, Padded};
 

@@ -1,0 +1,33 @@
+//! A key and a value on their way into a shard.
+
+use super::entry::Lifetime;
+use super::store::When;
+
+/// A key with its hash.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Hashed<'a> {
+    pub(super) hash: u64,
+    pub(super) bytes: &'a [u8],
+}
+
+/// A value on its way in.
+#[derive(Debug)]
+pub(super) struct Incoming<'a, V> {
+    pub(super) key: Hashed<'a>,
+    /// Until it is stored or left to the caller.
+    pub(super) value: Option<V>,
+    pub(super) lifetime: Lifetime,
+    pub(super) when: When,
+    /// Whether an entry has been reserved for it in the account.
+    pub(super) reserved: bool,
+}
+
+/// What came of a value on its way in.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) enum Outcome {
+    Stored,
+    /// For good: the value is left to the caller.
+    Declined,
+    /// The store is full and this shard is empty: the value is where it was.
+    NoRoom,
+}
