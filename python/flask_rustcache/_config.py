@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import numbers
 import os
 import re
 import sys
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
 PROTOTYPE_BYTES = 16 * 1024 * 1024
 DEFAULT_THRESHOLD = 500
+MOST_SHARDS = 4096
 
 #: The native word for "no bound": the largest machine word.
 UNBOUNDED = 2 * sys.maxsize + 1
@@ -34,11 +37,16 @@ _KEYS = {
 }
 
 
-def options(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+#: The constructor's positional parameters, in their order.
+_POSITIONAL = ("threshold", "default_timeout", "ignore_delete_many_errors", "ignore_errors")
+
+
+def options(config: dict[str, Any], args: list[Any], given: dict[str, Any]) -> dict[str, Any]:
     """The constructor's keyword arguments, from an application's configuration.
 
     Args:
         config: The configuration; ``CACHE_THRESHOLD`` wins over an option, as in SimpleCache.
+        args: ``CACHE_ARGS``; what is given there wins over everything.
         given: ``default_timeout`` and the like, updated from ``CACHE_OPTIONS``.
 
     Raises:
@@ -53,8 +61,10 @@ def options(config: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     for name, check in _CHECKS.items():
         if name in merged:
             merged[name] = check(merged[name], _KEYS[name])
+    for name in _POSITIONAL[: len(args)]:
+        merged.pop(name, None)
     if merged.get("ignore_errors") is not None:
-        del merged["ignore_delete_many_errors"]
+        merged.pop("ignore_delete_many_errors", None)
     return merged
 
 
@@ -107,12 +117,14 @@ def byte_count(value: Any, name: str) -> int:
         match = _SIZE.fullmatch(value)
         if match is None or match[2].upper() not in _UNITS:
             raise ValueError(problem)
-        return int(float(match[1]) * _UNITS[match[2].upper()])
-    if isinstance(value, bool) or not isinstance(value, int):
+        count = Fraction(match[1]) * _UNITS[match[2].upper()]
+    elif isinstance(value, bool) or not isinstance(value, numbers.Integral):
         raise TypeError(problem)
-    if not 0 <= value <= sys.maxsize:
+    else:
+        count = Fraction(int(value))
+    if not 0 <= count <= sys.maxsize:
         raise ValueError(problem)
-    return value
+    return int(count)
 
 
 def shards(value: Any, name: str) -> int:
@@ -121,8 +133,8 @@ def shards(value: Any, name: str) -> int:
         return _usual_shards()
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int, a power of two, got {value!r}")
-    if value < 1 or value & (value - 1):
-        raise ValueError(f"{name} must be a power of two (1, 2, 4, ...), got {value!r}")
+    if not 1 <= value <= MOST_SHARDS or value & (value - 1):
+        raise ValueError(f"{name} must be a power of two (1, 2, 4, ... {MOST_SHARDS}), got {value!r}")
     return value
 
 
@@ -136,8 +148,8 @@ def _usual_shards() -> int:
 def _number(value: Any, name: str, what: str) -> float:
     if isinstance(value, str):
         return _number_from_text(value, name, what)
-    if isinstance(value, (int, float)):
-        return value
+    if isinstance(value, numbers.Real):
+        return int(value) if isinstance(value, numbers.Integral) else float(value)
     raise TypeError(f"{name} must be {what}, got {value!r}")
 
 

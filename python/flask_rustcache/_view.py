@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, MutableMapping
+from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
         if entry is None:
             raise KeyError(key)
         left, dumped, value = entry
-        clock = self._of.clock or time.time
+        clock = time.time if self._of.clock is None else self._of.clock
         expires = 0 if left is None else clock() + left
         return expires, value if dumped else self._of.serializer.dumps(value)
 
@@ -54,6 +54,18 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
         """How many live entries there are."""
         return len(self._of)
 
+    def items(self) -> _Items:
+        """The live entries as pairs; one that goes while they are iterated over is left out."""
+        return _Items(self)
+
+    def values(self) -> _Values:
+        """The ``(expires, bytes)`` of the live entries; as with ``items``."""
+        return _Values(self)
+
+    def copy(self) -> dict[Any, tuple[float, Any]]:
+        """The live entries as they are now, in a dict."""
+        return dict(self.items())
+
     def clear(self) -> None:
         """Empties the cache."""
         self._of.clear()
@@ -61,3 +73,24 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
     def __repr__(self) -> str:
         """The keys only: values may be large, and computing them costs."""
         return f"<CacheView of {self._of._keys()!r}>"
+
+
+class _Items(ItemsView[Any, tuple[float, Any]]):
+    """The pairs of the entries that are still there when their turn comes."""
+
+    _mapping: CacheView
+
+    def __iter__(self) -> Iterator[tuple[Any, tuple[float, Any]]]:
+        for key in self._mapping:
+            pair = self._mapping.get(key)
+            if pair is not None:
+                yield key, pair
+
+
+class _Values(ValuesView[tuple[float, Any]]):
+    """The values of the same."""
+
+    _mapping: CacheView
+
+    def __iter__(self) -> Iterator[tuple[float, Any]]:
+        return (pair for _, pair in self._mapping.items())

@@ -102,7 +102,7 @@ class RustCache(Store, BaseCache):
             ValueError: If a setting is out of range; the message names the key and the fix.
             TypeError: If a setting is of the wrong type, or an option unknown.
         """
-        options = _config.options(config, kwargs)
+        options = _config.options(config, args, kwargs)
         backend = cls(*args, **options)
         backend._app = weakref.ref(app)
         if config.get("TESTING"):

@@ -56,15 +56,18 @@ class ManualClock:
         Entries that are there already keep the lifetime they have left.
 
         Raises:
-            LookupError: If the application has no ``RustCache``.
+            LookupError: If the target is neither, or the application has no ``RustCache``.
         """
         if isinstance(target, RustCache):
             target.clock = self
             return
-        backends = target.extensions.get("cache", {}).values()
+        backends = getattr(target, "extensions", {}).get("cache", {}).values()
         ours = [backend for backend in backends if isinstance(backend, RustCache)]
         if not ours:
-            raise LookupError("this application has no RustCache; call Cache.init_app(app) first")
+            raise LookupError(
+                f"no RustCache found in {target!r}; give install() the application, after"
+                " Cache.init_app(app), or the RustCache itself"
+            )
         for backend in ours:
             backend.clock = self
 

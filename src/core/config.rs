@@ -6,13 +6,16 @@ use std::fmt;
 /// too small a sample for an eviction policy.
 const ENTRIES_WORTH_SHARDING: usize = 1_024;
 
+/// More shards than any machine has processors for; each takes memory of its own.
+const MOST_SHARDS: usize = 4_096;
+
 /// The settings of a [`Store`](super::Store).
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct StoreConfig {
     /// The most entries held at any moment, expired ones included; at least 1. `usize::MAX` is no
     /// bound (short of the 4,294,967,294 entries that tokens can name).
     pub max_entries: usize,
-    /// Parts with a lock each: a power of two. One is right wherever one thread runs at a time.
+    /// Parts with a lock each: a power of two, at most 4,096. One is right wherever one thread runs at a time.
     pub shards: usize,
 }
 
@@ -21,7 +24,7 @@ pub struct StoreConfig {
 pub enum ConfigError {
     /// `max_entries` is 0.
     MaxEntries,
-    /// `shards` is not a power of two; the number given.
+    /// `shards` is not a power of two, or too large; the number given.
     Shards(usize),
 }
 
@@ -29,7 +32,10 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MaxEntries => write!(f, "max_entries must be at least 1, got 0"),
-            Self::Shards(n) => write!(f, "shards must be a power of two (1, 2, 4, ...), got {n}"),
+            Self::Shards(n) => write!(
+                f,
+                "shards must be a power of two (1, 2, 4, ... {MOST_SHARDS}), got {n}"
+            ),
         }
     }
 }
@@ -48,7 +54,7 @@ pub(super) fn check_max_entries(max_entries: usize) -> Result<(), ConfigError> {
 impl StoreConfig {
     pub(super) fn check(self) -> Result<Self, ConfigError> {
         check_max_entries(self.max_entries)?;
-        if !self.shards.is_power_of_two() {
+        if !self.shards.is_power_of_two() || self.shards > MOST_SHARDS {
             return Err(ConfigError::Shards(self.shards));
         }
         Ok(self)

@@ -4,15 +4,16 @@
 //! `time.time`, looked up at each call so that frozen time is followed. Whatever the source, time goes
 //! on from where it was when the source changes: an offset is kept beside it.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::errors::Error;
-use crate::core::sync::{AtomicI64, AtomicU8, AtomicUsize};
+use crate::core::sync::{AtomicI64, AtomicU8};
 use crate::core::{Instant, coarse_now};
 
 /// Room below any clock's zero: a hand-moved clock may run 146 years back without reaching instant 0.
@@ -38,8 +39,6 @@ pub(super) struct Clock {
     offset: AtomicI64,
     /// The latest time that a Python clock told, for when it cannot be asked.
     told: AtomicI64,
-    /// The address of the callable in use: only ever compared, to notice another one.
-    callable: AtomicUsize,
 }
 
 impl Clock {
@@ -48,7 +47,6 @@ impl Clock {
             source: AtomicU8::new(Source::Native as u8),
             offset: AtomicI64::new(ORIGIN),
             told: AtomicI64::new(ORIGIN),
-            callable: AtomicUsize::new(0),
         }
     }
 
@@ -76,30 +74,23 @@ impl Clock {
     #[cold]
     fn python_now(&self, store: &Bound<'_, PyAny>) -> PyResult<Instant> {
         // A clock that calls the cache finds the time it told last.
-        if let Some(_asking) = Asking::begin() {
+        if let Some(_asking) = Asking::begin(self) {
             let shifted = self.shifted(source_nanos(store, self.source())?);
             self.told.store(shifted, Ordering::Relaxed);
         }
         Ok(instant(self.told.load(Ordering::Relaxed)))
     }
 
-    /// Goes by another source from now on; entries keep the lifetime that they have left.
+    /// Goes by another source, or another callable, from now on; entries keep the lifetime they have left.
     ///
     /// Raises as [`Self::now`] does; then nothing has changed.
     pub(super) fn switch(&self, store: &Bound<'_, PyAny>, to: Source) -> PyResult<()> {
-        let callable = if to == Source::Callable {
-            clock_attribute(store)?.as_ptr() as usize
-        } else {
-            0
-        };
-        if to == self.source() && callable == self.callable.load(Ordering::Relaxed) {
-            return Ok(());
-        }
-        let Some(_asking) = Asking::begin() else {
+        let Some(_asking) = Asking::begin(self) else {
             // The new clock is being asked right now, and calls the cache.
             return Ok(());
         };
         let before = match self.source() {
+            // It may be gone by now: whoever sets a clock asks the old one first.
             Source::Callable => self.told.load(Ordering::Relaxed),
             source => self.shifted(source_nanos(store, source)?),
         };
@@ -107,7 +98,6 @@ impl Clock {
         self.offset
             .store(before.saturating_sub(after), Ordering::Relaxed);
         self.told.store(before, Ordering::Relaxed);
-        self.callable.store(callable, Ordering::Relaxed);
         self.source.store(to as u8, Ordering::Relaxed);
         Ok(())
     }
@@ -119,22 +109,30 @@ impl Clock {
 }
 
 thread_local! {
-    static ASKING: Cell<bool> = const { Cell::new(false) };
+    /// The clocks (by address) that this thread is asking, innermost last.
+    static ASKING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// This thread is asking a Python clock.
 struct Asking;
 
 impl Asking {
-    /// None if it is already.
-    fn begin() -> Option<Self> {
-        (!ASKING.replace(true)).then_some(Self)
+    /// None if it is asking this one already.
+    fn begin(clock: &Clock) -> Option<Self> {
+        let address = std::ptr::from_ref(clock) as usize;
+        ASKING.with_borrow_mut(|asking| {
+            if asking.contains(&address) {
+                return None;
+            }
+            asking.push(address);
+            Some(Self)
+        })
     }
 }
 
 impl Drop for Asking {
     fn drop(&mut self) {
-        ASKING.set(false);
+        ASKING.with_borrow_mut(Vec::pop);
     }
 }
 
@@ -178,7 +176,12 @@ pub(super) fn wall_time(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     reason = "`as` saturates at the ends of time"
 )]
 fn seconds_to_nanos(seconds: &Bound<'_, PyAny>) -> PyResult<i64> {
-    let value = seconds.extract::<f64>().map_err(|_| clock_error(seconds))?;
+    let value = match seconds.extract::<f64>() {
+        Err(error) if error.is_instance_of::<PyTypeError>(seconds.py()) => {
+            return Err(clock_error(seconds));
+        }
+        value => value?,
+    };
     if !value.is_finite() {
         return Err(clock_error(seconds));
     }

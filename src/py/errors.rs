@@ -14,6 +14,8 @@ pub(super) enum Error {
     TimeoutNan,
     /// A clock that returned something other than a finite number of seconds.
     Clock(String),
+    /// An item of a mapping that is no pair.
+    Pair,
     /// The core's word on a setting.
     Config(ConfigError),
     /// The store's own bytes do not decode: a defect of ours, never of the caller.
@@ -39,6 +41,9 @@ impl From<Error> for PyErr {
             Error::Clock(what) => PyTypeError::new_err(format!(
                 "clock must be a callable that returns a finite number of seconds, got {what}"
             )),
+            Error::Pair => PyValueError::new_err(
+                "set_many takes a mapping: each of its items() must be a pair of key and value",
+            ),
             Error::Config(error) => PyValueError::new_err(error.to_string()),
             Error::Corrupt => PyRuntimeError::new_err(
                 "a cached value could not be decoded; please report this as a bug of flask-rustcache",

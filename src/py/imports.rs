@@ -1,4 +1,4 @@
-//! The one table of Python names that the boundary imports, each when it is first needed.
+//! The one table of Python names that the boundary imports: all of them when a store is set up.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -48,13 +48,14 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 15] = [
+static ALL: [&Imported; 16] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
     &DECIMAL,
     &UUID,
     &TIMEZONE,
+    &UTC,
     &MARKUP,
     &SIMPLE_SERIALIZER,
     &BASE_CACHE,
@@ -72,6 +73,7 @@ pub(super) static PICKLE_PROTOCOL: Imported = Imported::new("pickle", "HIGHEST_P
 pub(super) static DECIMAL: Imported = Imported::new("decimal", "Decimal");
 pub(super) static UUID: Imported = Imported::new("uuid", "UUID");
 pub(super) static TIMEZONE: Imported = Imported::new("datetime", "timezone");
+pub(super) static UTC: Imported = Imported::new("datetime", "UTC");
 pub(super) static MARKUP: Imported = Imported::new("markupsafe", "Markup");
 pub(super) static SIMPLE_SERIALIZER: Imported =
     Imported::new("cachelib.serializers", "SimpleSerializer");

@@ -51,12 +51,19 @@ impl Budget {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// Is there room, or someone who may give way? Asked before the work of making a prototype.
-    pub(super) fn may_hold_more(&self) -> bool {
-        if self.used() < self.limit() {
-            return true;
+    /// Is there room for `bytes`, after unused prototypes have given way? Asked before the work of making one.
+    pub(super) fn make_room(&self, bytes: usize) -> bool {
+        let limit = self.limit();
+        if bytes > limit {
+            return false;
         }
-        self.limit() > 0 && self.make_room()
+        for _ in 0..LOOKS {
+            if self.used() + bytes <= limit {
+                return true;
+            }
+            self.look_at_oldest();
+        }
+        self.used() + bytes <= limit
     }
 
     /// Sets `bytes` aside; None if they are not to be had.
@@ -83,21 +90,17 @@ impl Budget {
         holders.push_back(Arc::downgrade(holder));
     }
 
-    /// Lets the oldest unused prototype go. False if all of those looked at were in use.
-    fn make_room(&self) -> bool {
-        for _ in 0..LOOKS {
-            let Some(holder) = self.oldest() else {
-                return false;
-            };
-            if holder.take_used() {
-                self.holders.lock().push_back(Arc::downgrade(&holder));
-            } else if let Some(prototype) = holder.cool_down() {
-                // Out of every lock: its objects are freed here.
-                drop(prototype);
-                return true;
-            }
+    /// Lets the oldest prototype go if it was not used since it was last looked at; else it is the newest.
+    fn look_at_oldest(&self) {
+        let Some(holder) = self.oldest() else {
+            return;
+        };
+        if holder.take_used() {
+            self.holders.lock().push_back(Arc::downgrade(&holder));
+        } else {
+            // Out of every lock: its objects are freed here.
+            drop(holder.cool_down());
         }
-        false
     }
 
     fn oldest(&self) -> Option<Arc<Copied>> {

@@ -7,6 +7,7 @@
 
 use std::sync::atomic::Ordering;
 
+use pyo3::exceptions::PyAttributeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 
@@ -51,6 +52,7 @@ pub(super) struct Settings {
     overrides: AtomicU8,
     custom_serializer: AtomicBool,
     default_timeout: AtomicU64,
+    clock_is_new: AtomicBool,
     pub(super) clock: Clock,
 }
 
@@ -62,6 +64,7 @@ impl Settings {
             overrides: AtomicU8::new(0),
             custom_serializer: AtomicBool::new(false),
             default_timeout: AtomicU64::new(Timeout::Past.to_bits()),
+            clock_is_new: AtomicBool::new(true),
             clock: Clock::new(),
         }
     }
@@ -92,11 +95,26 @@ impl Settings {
             .store(has_custom_serializer(store)?, Ordering::Relaxed);
         self.default_timeout
             .store(default_timeout(store)?.to_bits(), Ordering::Relaxed);
-        self.clock.switch(store, clock_source(store)?)?;
-        if self.changes.load(Ordering::Relaxed) == changes {
+        self.refresh_clock(store)?;
+        if self.changes.load(Ordering::Relaxed) == changes && !has_computed(store)? {
             self.version.store(version, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Switches the clock if its source changed, or somebody set another one.
+    fn refresh_clock(&self, store: &Bound<'_, Store>) -> PyResult<()> {
+        let source = clock_source(store)?;
+        if self.clock_is_new.load(Ordering::Relaxed) || source != self.clock.source() {
+            self.clock.switch(store, source)?;
+            self.clock_is_new.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
+    /// The instance's clock is about to be set: its summary will have to be made anew.
+    pub(super) fn expect_clock(&self) {
+        self.clock_is_new.store(true, Ordering::Relaxed);
     }
 
     /// The methods that are not the native ones.
@@ -135,11 +153,25 @@ fn overrides(store: &Bound<'_, Store>) -> PyResult<Overrides> {
     Ok(found)
 }
 
+/// Is one of the attributes computed by the class (a property, say)? Then no summary of it can be kept.
+fn has_computed(store: &Bound<'_, Store>) -> PyResult<bool> {
+    let class = store.get_type();
+    for name in ["serializer", "default_timeout"] {
+        if let Ok(attribute) = class.getattr(name)
+            && attribute.get_type().hasattr("__get__")?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn has_custom_serializer(store: &Bound<'_, Store>) -> PyResult<bool> {
     match store.getattr(intern!(store.py(), "serializer")) {
         Ok(serializer) => Ok(!SIMPLE_SERIALIZER.is(&serializer.get_type())?),
         // The bare native class has none.
-        Err(_) => Ok(false),
+        Err(error) if error.is_instance_of::<PyAttributeError>(store.py()) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

@@ -16,7 +16,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
-use super::clock;
 use super::errors::Error;
 use super::ffi;
 use super::imports::{self, FALLBACK_ADD};
@@ -69,22 +68,21 @@ impl Store {
         name: &Bound<'_, PyString>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let is_clock = name == "clock" && !value.is_none();
-        if is_clock {
-            clock::check_callable(value)?;
-        } else if name == "default_timeout" {
+        if name == "clock" {
+            return Self::set_clock(slf, name, Some(value));
+        }
+        if name == "default_timeout" {
             Timeout::from_python(value)?;
         }
         ffi::set_attribute(slf.as_any(), name, Some(value))?;
         slf.get().settings.touch();
-        // A clock counts from the moment it is set, not from the next call.
-        if is_clock {
-            slf.get().settings.ensure(slf)?;
-        }
         Ok(())
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
+        if name == "clock" {
+            return Self::set_clock(slf, name, None);
+        }
         ffi::set_attribute(slf.as_any(), name, None)?;
         slf.get().settings.touch();
         Ok(())

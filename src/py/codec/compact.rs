@@ -1,7 +1,8 @@
 //! The compact form of a container tree: one byte string, and references to leaves that live elsewhere anyway.
 //!
 //! A value is a tag byte and its payload; numbers are LEB128 varints. It is read back in one pass, and
-//! takes no more memory than pickle's form. An object that occurs twice in a tree is *kept* by number at its
+//! a tree of str, bytes and usual numbers takes no more memory than in pickle's form. Rarer leaves (dates,
+//! Decimal, UUID, frozensets, tuples as keys, ints beyond 64 bits) are kept as the objects they are. An object that occurs twice in a tree is *kept* by number at its
 //! first occurrence and referred to by that number afterwards, so shared references and cycles come back
 //! as they were (the idea of pickle's memo, but only for objects that have a second reference at all).
 
@@ -21,7 +22,7 @@ pub(super) struct Compact {
     leaves: Box<[Py<PyAny>]>,
     /// How many objects are referred to by number.
     kept: u32,
-    /// Some container occurs more than once (or within itself).
+    /// A container occurs more than once (or within itself), other than a tuple without containers in it.
     aliased: bool,
 }
 
@@ -31,7 +32,7 @@ impl Compact {
         decode::Decoder::new(self, py).root()
     }
 
-    /// Is each container reached by one way only? Then copying node by node keeps the tree's shape.
+    /// Is each container that matters reached by one way only? Then copying node by node keeps the tree's shape.
     pub(super) const fn is_plain_tree(&self) -> bool {
         !self.aliased
     }

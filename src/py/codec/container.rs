@@ -9,14 +9,20 @@ use pyo3::types::{PyDict, PyList, PySet, PyTuple};
 
 use super::compact::{self, Compact};
 use super::prototype::Node;
-use crate::core::sync::{AtomicBool, Mutex};
+use crate::core::sync::{AtomicBool, AtomicU32, AtomicUsize, Mutex};
 use crate::py::prototypes::{Budget, Lease};
+
+/// Hits that a tree serves compact after its prototype found no room, or had to give way: what does not
+/// fit the budget pays for trying in one hit of so many.
+const BACK_OFF: u32 = 63;
 
 /// A stored tree.
 pub(in crate::py) struct Copied {
     compact: Compact,
-    /// Set by a first hit; a second one makes the prototype.
-    hit_before: AtomicBool,
+    /// Hits to pass before a prototype is made, or tried again.
+    hits_to_pass: AtomicU32,
+    /// What a prototype would take, in bytes; 0 until one was made.
+    size: AtomicUsize,
     /// Set by each hit on the prototype, cleared by the budget's second look.
     used: AtomicBool,
     prototype: Mutex<Option<Arc<Prototype>>>,
@@ -45,7 +51,8 @@ impl Copied {
     fn new(compact: Compact) -> Self {
         Self {
             compact,
-            hit_before: AtomicBool::new(false),
+            hits_to_pass: AtomicU32::new(1),
+            size: AtomicUsize::new(0),
             used: AtomicBool::new(false),
             prototype: Mutex::new(None),
         }
@@ -61,13 +68,31 @@ impl Copied {
             this.used.store(true, Ordering::Relaxed);
             return prototype.root.copy(py);
         }
-        if this.hit_before.swap(true, Ordering::Relaxed)
-            && this.compact.is_plain_tree()
-            && budget.may_hold_more()
-        {
+        if this.is_due(budget) {
             return this.warm_up(py, budget);
         }
         this.compact.decode(py)
+    }
+
+    /// Is it this hit that makes a prototype?
+    fn is_due(&self, budget: &Budget) -> bool {
+        let one_less = |hits: u32| hits.checked_sub(1);
+        let passed = self
+            .hits_to_pass
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less)
+            .is_err();
+        if !passed || !self.compact.is_plain_tree() {
+            return false;
+        }
+        let room = budget.make_room(self.size.load(Ordering::Relaxed).max(1));
+        if !room {
+            self.back_off();
+        }
+        room
+    }
+
+    fn back_off(&self) {
+        self.hits_to_pass.store(BACK_OFF, Ordering::Relaxed);
     }
 
     fn hot(&self) -> Option<Arc<Prototype>> {
@@ -80,11 +105,19 @@ impl Copied {
         py: Python<'py>,
         budget: &Arc<Budget>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let root = Node::take_apart(&self.compact.decode(py)?)?;
+        let fresh = self.compact.decode(py)?;
+        let Some(root) = Node::take_apart(&fresh)? else {
+            // A tuple of leaves, nested too deeply to be shared.
+            self.back_off();
+            return Ok(fresh);
+        };
         let copy = root.copy(py)?;
         // Allocators round up: resident memory was measured to grow by a quarter more.
         let bytes = root.size(py) / 4 * 5;
-        if let Some(lease) = budget.lease(bytes) {
+        self.size.store(bytes, Ordering::Relaxed);
+        if budget.make_room(bytes)
+            && let Some(lease) = budget.lease(bytes)
+        {
             let prototype = Arc::new(Prototype {
                 root,
                 _lease: lease,
@@ -93,6 +126,8 @@ impl Copied {
             // Out of the lock: another thread may have been as quick.
             drop(before);
             budget.remember(self);
+        } else {
+            self.back_off();
         }
         Ok(copy)
     }
@@ -104,7 +139,7 @@ impl Copied {
 
     /// Gives the prototype up; the caller drops it out of every lock.
     pub(in crate::py) fn cool_down(&self) -> Option<Arc<Prototype>> {
-        self.hit_before.store(false, Ordering::Relaxed);
+        self.back_off();
         self.prototype.lock().take()
     }
 }

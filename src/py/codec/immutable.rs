@@ -3,14 +3,15 @@
 use std::collections::HashSet;
 
 use ahash::RandomState;
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyComplex, PyDate, PyDateTime, PyDelta, PyFloat, PyFrozenSet, PyInt, PyString,
-    PyTime, PyTuple, PyTzInfoAccess,
+    PyTime, PyTuple, PyTzInfo, PyTzInfoAccess,
 };
 
 use crate::py::ffi;
-use crate::py::imports::{DECIMAL, MARKUP, TIMEZONE, UUID};
+use crate::py::imports::{DECIMAL, MARKUP, TIMEZONE, UTC, UUID};
 
 /// How deep tuples and frozensets may nest and still be shared; deeper ones are pickled.
 const MAX_DEPTH: usize = 64;
@@ -105,13 +106,30 @@ fn is_object(value: &Bound<'_, PyAny>) -> PyResult<bool> {
         return has_plain_zone(time);
     }
     let class = value.get_type();
-    Ok(DECIMAL.is(&class)? || UUID.is(&class)? || MARKUP.is(&class)?)
+    if UUID.is(&class)? {
+        return Ok(value
+            .getattr(intern!(value.py(), "int"))?
+            .is_exact_instance_of::<PyInt>());
+    }
+    Ok(DECIMAL.is(&class)? || MARKUP.is(&class)?)
 }
 
 /// No zone, or one of the standard library's fixed offsets: others are objects of unknown code.
 fn has_plain_zone<'py>(moment: &impl PyTzInfoAccess<'py>) -> PyResult<bool> {
     match moment.get_tzinfo() {
         None => Ok(true),
-        Some(zone) => TIMEZONE.is(&zone.get_type()),
+        Some(zone) if UTC.is(&zone)? => Ok(true),
+        Some(zone) => is_plain_offset(&zone),
     }
+}
+
+/// A `timezone`, and not one made of instances of subclasses.
+fn is_plain_offset(zone: &Bound<'_, PyTzInfo>) -> PyResult<bool> {
+    let py = zone.py();
+    if !TIMEZONE.is(&zone.get_type())? {
+        return Ok(false);
+    }
+    let offset = zone.call_method1(intern!(py, "utcoffset"), (py.None(),))?;
+    let name = zone.call_method1(intern!(py, "tzname"), (py.None(),))?;
+    Ok(offset.is_exact_instance_of::<PyDelta>() && name.is_exact_instance_of::<PyString>())
 }

@@ -4,6 +4,7 @@
 //! out (None); a copy is the container's own shallow copy with fresh inner copies put in. The blanked
 //! containers hold nothing that could reach back, so they are taken out of the collector's sight.
 
+use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PySet, PyTuple};
@@ -24,34 +25,28 @@ pub(super) enum Node {
     Set {
         blank: Py<PySet>,
     },
+    /// Never without a container in it: a tuple of leaves is a leaf.
     Tuple {
         blank: Py<PyTuple>,
         inner: Box<[(usize, Node)]>,
     },
-    /// An immutable object in a container's place: a rare leaf whose type is a container's.
-    Leaf {
-        object: Py<PyAny>,
-    },
 }
 
 impl Node {
-    /// Takes a freshly decoded tree apart, which must be nobody else's and a plain tree.
-    pub(super) fn take_apart(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+    /// Takes a freshly decoded plain tree apart, which must be nobody else's; None for a leaf.
+    pub(super) fn take_apart(value: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         if let Ok(dict) = value.cast_exact::<PyDict>() {
-            Self::from_dict(dict)
+            Self::from_dict(dict).map(Some)
         } else if let Ok(list) = value.cast_exact::<PyList>() {
-            Self::from_list(list)
+            Self::from_list(list).map(Some)
         } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
             Self::from_tuple(tuple)
         } else if let Ok(set) = value.cast_exact::<PySet>() {
             ffi::untrack(set);
-            Ok(Self::Set {
-                blank: set.clone().unbind(),
-            })
+            let blank = set.clone().unbind();
+            Ok(Some(Self::Set { blank }))
         } else {
-            Ok(Self::Leaf {
-                object: value.clone().unbind(),
-            })
+            Ok(None)
         }
     }
 
@@ -61,9 +56,9 @@ impl Node {
         // Only values are replaced, which leaves the dict's order and size as they are.
         let mut position = 0;
         while let Some((key, value)) = ffi::dict_next(dict, &mut position) {
-            if is_container(&value) {
+            if let Some(node) = Self::take_apart(&value)? {
                 dict.set_item(&key, py.None())?;
-                inner.push((key.unbind(), Self::take_apart(&value)?));
+                inner.push((key.unbind(), node));
             }
         }
         ffi::untrack(dict);
@@ -77,9 +72,9 @@ impl Node {
         let py = list.py();
         let mut inner = Vec::new();
         for (index, item) in list.iter().enumerate() {
-            if is_container(&item) {
+            if let Some(node) = Self::take_apart(&item)? {
                 list.set_item(index, py.None())?;
-                inner.push((index, Self::take_apart(&item)?));
+                inner.push((index, node));
             }
         }
         ffi::untrack(list);
@@ -89,34 +84,36 @@ impl Node {
         })
     }
 
-    fn from_tuple(tuple: &Bound<'_, PyTuple>) -> PyResult<Self> {
+    fn from_tuple(tuple: &Bound<'_, PyTuple>) -> PyResult<Option<Self>> {
         let py = tuple.py();
         let mut inner = Vec::new();
         let mut items = Vec::with_capacity(tuple.len());
         for (index, item) in tuple.iter().enumerate() {
-            if is_container(&item) {
-                inner.push((index, Self::take_apart(&item)?));
+            if let Some(node) = Self::take_apart(&item)? {
+                inner.push((index, node));
                 items.push(py.None().into_bound(py));
             } else {
                 items.push(item);
             }
         }
+        let inner = inner.into_boxed_slice();
+        if inner.is_empty() {
+            ffi::untrack(tuple);
+            return Ok(None);
+        }
         let blank = PyTuple::new(py, items)?;
         ffi::untrack(&blank);
-        Ok(Self::Tuple {
-            blank: blank.unbind(),
-            inner: inner.into_boxed_slice(),
-        })
+        let blank = blank.unbind();
+        Ok(Some(Self::Tuple { blank, inner }))
     }
 
-    /// A tree of the caller's own. Raises `MemoryError` only.
+    /// A tree of the caller's own. Raises `MemoryError`, or what the hash of a leaf raises.
     pub(super) fn copy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Dict { blank, inner } => copy_dict(blank.bind(py), inner),
             Self::List { blank, inner } => copy_list(blank.bind(py), inner),
             Self::Tuple { blank, inner } => copy_tuple(blank.bind(py), inner),
-            Self::Set { blank } => Ok(PySet::new(py, blank.bind(py).iter())?.into_any()),
-            Self::Leaf { object } => Ok(object.bind(py).clone()),
+            Self::Set { blank } => blank.bind(py).call_method0(intern!(py, "copy")),
         }
     }
 
@@ -127,24 +124,16 @@ impl Node {
             Self::List { blank, .. } => list_size(blank.bind(py)),
             Self::Tuple { blank, .. } => tuple_size(blank.bind(py)),
             Self::Set { blank } => set_size(blank.bind(py)),
-            Self::Leaf { .. } => 0,
         };
         let inner: usize = match self {
             Self::Dict { inner, .. } => inner.iter().map(|(_, child)| child.size(py)).sum(),
             Self::List { inner, .. } | Self::Tuple { inner, .. } => {
                 inner.iter().map(|(_, child)| child.size(py)).sum()
             }
-            _ => 0,
+            Self::Set { .. } => 0,
         };
         size_of::<Self>() + own + inner
     }
-}
-
-fn is_container(value: &Bound<'_, PyAny>) -> bool {
-    value.is_exact_instance_of::<PyDict>()
-        || value.is_exact_instance_of::<PyList>()
-        || value.is_exact_instance_of::<PySet>()
-        || value.is_exact_instance_of::<PyTuple>()
 }
 
 fn copy_dict<'py>(

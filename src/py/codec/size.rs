@@ -48,6 +48,8 @@ fn leaf_size(leaf: &Bound<'_, PyAny>) -> usize {
         33 + bytes.as_bytes().len()
     } else if leaf.is_exact_instance_of::<PyInt>() || leaf.is_exact_instance_of::<PyFloat>() {
         32
+    } else if let Ok(tuple) = leaf.cast_exact::<PyTuple>() {
+        tuple_size(tuple)
     } else {
         64
     }

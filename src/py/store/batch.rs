@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::Store;
 use crate::core::When;
+use crate::py::errors::Error;
 use crate::py::settings::Overrides;
 
 /// `get_many`: a value or None for each key.
@@ -72,11 +73,21 @@ pub(super) fn set_many<'py>(
     }
     let stored = PyList::empty(py);
     for item in mapping.call_method0(intern!(py, "items"))?.try_iter()? {
-        let (key, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = item?.extract()?;
+        let (key, value) = pair(&item?)?;
         Store::put(slf, &key, &value, timeout, When::Always)?;
         stored.append(key)?;
     }
     Ok(stored.into_any())
+}
+
+/// Anything that unpacks into two.
+fn pair<'py>(item: &Bound<'py, PyAny>) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    if let Ok(pair) = item.extract() {
+        return Ok(pair);
+    }
+    let parts: Vec<_> = item.try_iter()?.take(3).collect::<PyResult<_>>()?;
+    let parts: [_; 2] = parts.try_into().map_err(|_| Error::Pair)?;
+    Ok(parts.into())
 }
 
 /// `delete_many`: the keys that are absent afterwards, which is all of them.

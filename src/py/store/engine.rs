@@ -7,6 +7,8 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Store;
 use crate::core::{self, Evicted, Inserted, Instant, When};
+use crate::py::clock::{self, Source};
+use crate::py::ffi;
 use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
 use crate::py::key::{number_bytes, number_of, plain_text, unusual_text};
@@ -31,6 +33,32 @@ impl Store {
                  super().__init__()",
             )
         })
+    }
+
+    /// Sets or deletes the instance's clock, which counts from this moment and not from the next call.
+    ///
+    /// Raises what the new clock raises, or `TypeError` if it is none; then the old one stays.
+    pub(super) fn set_clock(
+        slf: &Bound<'_, Self>,
+        name: &Bound<'_, PyString>,
+        value: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        if let Some(value) = value.filter(|value| !value.is_none()) {
+            clock::check_callable(value)?;
+        }
+        let in_use = this.core.get().is_some();
+        if in_use && this.settings.clock.source() == Source::Callable {
+            // The old clock is asked a last time. Should it fail, the time it told last has to do.
+            drop(Self::begin(slf));
+        }
+        ffi::set_attribute(slf.as_any(), name, value)?;
+        this.settings.expect_clock();
+        this.settings.touch();
+        if in_use {
+            this.settings.ensure(slf)?;
+        }
+        Ok(())
     }
 
     /// What every verb begins with: settings that tell the truth, and the time, read before any lock.
@@ -58,7 +86,11 @@ impl Store {
         match found {
             None => Ok(None),
             Some(Stored::Shared(object)) => Ok(Some(object.into_bound(py))),
-            Some(stored) => Self::decode(slf, stored),
+            Some(stored) => match Self::decode(slf, stored)? {
+                Some(value) => Ok(Some(value)),
+                // A custom serializer's object, replaced before it could be fetched: look again.
+                None => Self::look_up(slf, key, now),
+            },
         }
     }
 

@@ -49,8 +49,8 @@ pub(in crate::py::codec) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Option<
 /// Where an object that was met before stands.
 #[derive(Clone, Copy)]
 enum Met {
-    /// Under this number.
-    Kept(u32),
+    /// Under this number. Not flat: a mutable container, or a tuple with containers in it.
+    Kept { number: u32, flat: bool },
     /// A tuple whose items are still being written: a cycle through it has no form here.
     Unfinished,
 }
@@ -65,6 +65,8 @@ struct Encoder<'py> {
     held: Vec<Bound<'py, PyAny>>,
     kept: u32,
     aliased: bool,
+    /// Containers so far.
+    containers: usize,
 }
 
 impl<'py> Encoder<'py> {
@@ -108,7 +110,7 @@ impl<'py> Encoder<'py> {
         depth: usize,
         root: bool,
     ) -> Result<(), Stop> {
-        if self.back_reference(value, true)? {
+        if self.back_reference(value)? || self.known_leaf(value) {
             return Ok(());
         }
         let depth = depth.checked_sub(1).ok_or(Stop::Unsupported)?;
@@ -168,11 +170,13 @@ impl<'py> Encoder<'py> {
         if keep {
             self.met.insert(address(tuple), Met::Unfinished);
         }
+        self.containers += 1;
+        let before = self.containers;
         for item in tuple.iter() {
             self.value(&item, depth)?;
         }
         if keep {
-            self.keep(tuple);
+            self.keep(tuple, self.containers == before);
         }
         Ok(())
     }
@@ -181,6 +185,9 @@ impl<'py> Encoder<'py> {
     fn hashable(&mut self, item: &Bound<'py, PyAny>, depth: usize) -> Result<(), Stop> {
         if immutable::is_scalar(item) {
             return self.value(item, depth);
+        }
+        if self.known_leaf(item) {
+            return Ok(());
         }
         if immutable::is_leaf(item, depth)? {
             self.leaf(item);
@@ -191,11 +198,15 @@ impl<'py> Encoder<'py> {
 
     fn text(&mut self, text: &Bound<'py, PyString>) {
         let references = ffi::reference_count(text);
+        // Asking a long str that is no ASCII for its UTF-8 would make it keep that, too.
+        let large = references > COMMON || text.len().is_ok_and(|len| len >= INLINE_BYTES);
+        if large {
+            return self.leaf(text);
+        }
         match text.to_str() {
+            Ok(utf8) => self.inline(text, tag::STR, utf8.as_bytes(), references > SINGLE),
             // Lone surrogates have no UTF-8.
             Err(_) => self.leaf(text),
-            Ok(utf8) if references > COMMON || utf8.len() >= INLINE_BYTES => self.leaf(text),
-            Ok(utf8) => self.inline(text, tag::STR, utf8.as_bytes(), references > SINGLE),
         }
     }
 
@@ -214,14 +225,14 @@ impl<'py> Encoder<'py> {
     }
 
     fn inline(&mut self, object: &Bound<'py, PyAny>, tag: u8, content: &[u8], keep: bool) {
-        if let Some(Met::Kept(number)) = self.met.get(&address(object)).copied() {
+        if let Some(Met::Kept { number, .. }) = self.met.get(&address(object)).copied() {
             return self.back(number);
         }
         self.tag(tag, keep);
         self.number(content.len());
         self.bytes.extend_from_slice(content);
         if keep {
-            self.keep(object);
+            self.keep(object, true);
         }
     }
 
@@ -250,17 +261,23 @@ impl<'py> Encoder<'py> {
         self.number(number);
     }
 
+    /// Writes a leaf that was written before; false if this is the first time. What is known to be a leaf is
+    /// not looked through again: a large tuple may be a key in many dicts.
+    fn known_leaf(&mut self, object: &Bound<'py, PyAny>) -> bool {
+        let known = self.leaf_numbers.contains_key(&address(object));
+        if known {
+            self.leaf(object);
+        }
+        known
+    }
+
     /// Writes a reference to an object that was met before; false if this is the first time.
-    fn back_reference(
-        &mut self,
-        object: &Bound<'py, PyAny>,
-        container: bool,
-    ) -> Result<bool, Stop> {
+    fn back_reference(&mut self, object: &Bound<'py, PyAny>) -> Result<bool, Stop> {
         match self.met.get(&address(object)).copied() {
             None => Ok(false),
             Some(Met::Unfinished) => Err(Stop::Unsupported),
-            Some(Met::Kept(number)) => {
-                self.aliased |= container;
+            Some(Met::Kept { number, flat }) => {
+                self.aliased |= !flat;
                 self.back(number);
                 Ok(true)
             }
@@ -274,15 +291,17 @@ impl<'py> Encoder<'py> {
 
     /// The head of a container that exists, empty, before its items do.
     fn begin(&mut self, container: &Bound<'py, PyAny>, tag: u8, len: usize, keep: bool) {
+        self.containers += 1;
         self.tag(tag, keep);
         self.number(len);
         if keep {
-            self.keep(container);
+            self.keep(container, false);
         }
     }
 
-    fn keep(&mut self, object: &Bound<'py, PyAny>) {
-        self.met.insert(address(object), Met::Kept(self.kept));
+    fn keep(&mut self, object: &Bound<'py, PyAny>, flat: bool) {
+        let number = self.kept;
+        self.met.insert(address(object), Met::Kept { number, flat });
         self.held.push(object.clone());
         self.kept += 1;
     }
