@@ -2,7 +2,7 @@
 //!
 //! Three storeys, and dependencies point down only:
 //!
-//! * `python/flask_rustcache` (Python): options, Flask objects; never a lock.
+//! * `python/flask_rustcache` (Python): options, Flask objects; takes no native lock.
 //! * [`py`]: Python objects to stored values and back, key bytes, the `Store` class. Owns no cache policy.
 //! * [`core`]: store, shards, eviction, expiry, counters. Compiles and is tested with no Python present.
 //!
