@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-__all__ = ["Store"]
+__all__ = ["CacheFront", "CachedFunction", "Store"]
 
 @disjoint_base
 class Store:
@@ -72,3 +72,28 @@ class Store:
     def _validate(self) -> None: ...
     def _nop(self) -> None: ...
     def _nop1(self, _key: Any) -> None: ...
+
+@disjoint_base
+class CacheFront:
+    """The native half of `flask_rustcache.Cache`; use that."""
+
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> CacheFront: ...
+    def __setattr__(self, name: str, value: Any, /) -> None: ...
+    def __delattr__(self, name: str, /) -> None: ...
+    @property
+    def cache(self) -> Any:
+        """The backend of the present application, or of the one that was set up last.
+
+        Raises `AttributeError` or `KeyError` where the cache was never set up for it.
+        """
+
+@disjoint_base
+class CachedFunction:
+    """The native half of what `Cache.cached` returns; use that."""
+
+    def __new__(cls, cache: CacheFront, inner: Any, key_prefix: str | None) -> CachedFunction: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
+    def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
+    @property
+    def _inner(self) -> Any: ...
+    def _give_up(self) -> None: ...

@@ -96,6 +96,24 @@ impl<V> Shard<V> {
         Some(entry)
     }
 
+    /// What `view` makes of a live value, which is a hit if it makes anything of it.
+    pub(super) fn read_if<R>(
+        &mut self,
+        key: Hashed<'_>,
+        now: Instant,
+        view: impl FnOnce(&V) -> Option<R>,
+    ) -> Option<R> {
+        let token = self.find(key)?;
+        let entry = self.slab.entry_mut(token);
+        if entry.lifetime.is_expired(now) {
+            return None;
+        }
+        let seen = view(&entry.value)?;
+        Policy::access(entry);
+        self.stats.hits += 1;
+        Some(seen)
+    }
+
     /// A live entry's token. An expired entry of that key leaves.
     #[expect(
         clippy::inline_always,

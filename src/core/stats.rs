@@ -3,7 +3,8 @@
 //! Each shard counts under its own lock; [`Stats`] is the sum. Counters only grow (`clear` resets
 //! none of them).
 //!
-//! * `hits`, `misses`: each `read` and `read_versioned` moves exactly one of the two. A key whose
+//! * `hits`, `misses`: each `read` and `read_versioned` moves exactly one of the two; `read_if` moves
+//!   `hits` if its value was taken, and else nothing. A key whose
 //!   entry has expired is a miss. No other operation moves them: not `contains`, `peek`, `keys`.
 //! * `insertions`: each `insert` or `replace` that says `stored`.
 //! * `replacements`: each of those insertions that took the place of a live value.

@@ -256,6 +256,18 @@ impl<V> Store<V> {
             .map(|entry| view(&entry.value, entry.lifetime))
     }
 
+    /// Offers a live value to `view`, under the lock. Only if it takes it is this a hit and an access, else
+    /// nothing is counted: the caller asks again by [`Store::read`].
+    pub fn read_if<R>(
+        &self,
+        key: &[u8],
+        now: Instant,
+        view: impl FnOnce(&V) -> Option<R>,
+    ) -> Option<R> {
+        let key = self.hashed(key);
+        self.shard(key.hash).lock().read_if(key, now, view)
+    }
+
     /// Changes the bound, and evicts down to it at once. The number of shards stays.
     ///
     /// # Errors
@@ -381,10 +393,8 @@ impl<V> Store<V> {
 
     /// Evicts one entry of each shard while too many are held. False if all are empty.
     fn evict_round(&self, evicted: &mut Evicted<V>) -> bool {
-        let mut any = false;
-        for Padded(shard) in &self.shards {
-            any |= self.account.is_over() && shard.lock().evict(evicted);
-        }
-        any
+        self.shards.iter().fold(false, |any, Padded(shard)| {
+            any | (self.account.is_over() && shard.lock().evict(evicted))
+        })
     }
 }

@@ -69,6 +69,23 @@ pub(super) fn dict_next<'py>(
     })
 }
 
+/// The value of a context variable in the present context, or None if it has none.
+#[inline]
+pub(super) fn context_value<'py>(
+    variable: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let mut value = std::ptr::null_mut();
+    // SAFETY: `variable` is live; PyContextVar_Get checks its type itself; a null default is allowed; the
+    // out pointer is valid for writes.
+    let status =
+        unsafe { ffi::PyContextVar_Get(variable.as_ptr(), std::ptr::null_mut(), &raw mut value) };
+    if status != 0 {
+        return Err(PyErr::fetch(variable.py()));
+    }
+    // SAFETY: on success the out pointer holds a new reference or null.
+    Ok(unsafe { Bound::from_owned_ptr_or_opt(variable.py(), value) })
+}
+
 /// How many references an object has, the caller's own among them.
 #[inline]
 pub(super) fn reference_count(object: &Bound<'_, PyAny>) -> ffi::Py_ssize_t {

@@ -48,7 +48,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 16] = [
+static ALL: [&Imported; 20] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -65,6 +65,10 @@ static ALL: [&Imported; 16] = [
     &FLASK_RESPONSE,
     &WERKZEUG_RESPONSE,
     &CACHED_RESPONSE,
+    &CURRENT_APP,
+    &CURRENT_REQUEST,
+    &FLASK_CACHING_CACHE,
+    &METHOD_TYPE,
 ];
 
 pub(super) static PICKLE_DUMPS: Imported = Imported::new("pickle", "dumps");
@@ -85,3 +89,8 @@ pub(super) static HEADERS: Imported = Imported::new("werkzeug.datastructures", "
 pub(super) static FLASK_RESPONSE: Imported = Imported::new("flask", "Response");
 pub(super) static WERKZEUG_RESPONSE: Imported = Imported::new("werkzeug.wrappers", "Response");
 pub(super) static CACHED_RESPONSE: Imported = Imported::new("flask_caching", "CachedResponse");
+pub(super) static CURRENT_APP: Imported = Imported::new("flask_rustcache._compat", "CURRENT_APP");
+pub(super) static CURRENT_REQUEST: Imported =
+    Imported::new("flask_rustcache._compat", "CURRENT_REQUEST");
+pub(super) static FLASK_CACHING_CACHE: Imported = Imported::new("flask_caching", "Cache");
+pub(super) static METHOD_TYPE: Imported = Imported::new("types", "MethodType");

@@ -1,9 +1,11 @@
 //! The boundary: Python objects to stored values and back, key bytes, and the native classes.
 
+mod cached;
 mod clock;
 mod codec;
 mod errors;
 mod ffi;
+mod front;
 mod imports;
 mod key;
 mod prototypes;
@@ -18,6 +20,10 @@ use pyo3::prelude::*;
 /// What Python sees as `flask_rustcache._native`.
 #[pymodule]
 mod _native {
+    #[pymodule_export]
+    use super::cached::CachedFunction;
+    #[pymodule_export]
+    use super::front::CacheFront;
     #[pymodule_export]
     use super::store::Store;
 }

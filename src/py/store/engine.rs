@@ -12,6 +12,7 @@ use crate::py::ffi;
 use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
 use crate::py::key::{number_bytes, number_of, plain_text, unusual_text};
+use crate::py::settings::Overrides;
 use crate::py::timeout::Timeout;
 use crate::py::value::{self, Stored};
 
@@ -92,6 +93,30 @@ impl Store {
                 None => Self::look_up(slf, key, now),
             },
         }
+    }
+
+    /// The value of a str key whose stored form is native, and counted as a hit; None in every other case,
+    /// a miss among them, which is not counted: the caller asks again by `get`.
+    pub(in crate::py) fn hit<'py>(
+        slf: &Bound<'py, Self>,
+        key: &[u8],
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (this, py) = (slf.get(), slf.py());
+        let now = Self::begin(slf)?;
+        if this
+            .settings
+            .overrides()
+            .any(Overrides::GET, Overrides::GET)
+        {
+            return Ok(None);
+        }
+        let found = this.core()?.read_if(key, now, |stored| match stored {
+            Stored::Shared(object) if object.is_none(py) => None,
+            // These may be a HTTPException, which is not returned but raised.
+            Stored::Pickled(_) | Stored::Serialized(_) | Stored::Foreign(_) => None,
+            stored => Some(stored.share(py)),
+        });
+        found.map_or(Ok(None), |stored| Self::decode(slf, stored))
     }
 
     /// The caller's own value. None if a custom serializer's object was taken out meanwhile.

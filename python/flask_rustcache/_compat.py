@@ -1,0 +1,24 @@
+"""Which versions of Flask and Flask-Caching the native decorators know, and what they take from them.
+
+Where a version is none of these, Flask-Caching's own code runs, and only the backend is native.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any
+
+import flask.globals
+
+#: The versions whose own suite is run against ours: the decorators' semantics are theirs.
+_KNOWN_FLASK_CACHING = ("2.5.",)
+
+#: The context variables behind ``current_app`` and ``request``; None where Flask keeps them elsewhere.
+CURRENT_APP: Any = getattr(flask.globals, "_cv_app", None)
+CURRENT_REQUEST: Any = getattr(flask.globals, "_cv_request", None)
+
+
+def is_known() -> bool:
+    """Whether the native path of the decorators may be taken at all."""
+    known = version("flask-caching").startswith(_KNOWN_FLASK_CACHING)
+    return known and CURRENT_APP is not None and CURRENT_REQUEST is not None

@@ -1,0 +1,123 @@
+"""What ``Cache.cached`` returns, and what it keeps out of the cache."""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import TYPE_CHECKING, Any
+
+from werkzeug.datastructures import Headers
+from werkzeug.sansio.response import Response
+
+from ._native import CachedFunction
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from ._cache import Cache
+
+
+class CachedView(CachedFunction):
+    """A decorated function: native on a plain hit, Flask-Caching's own decorated function otherwise.
+
+    It has the name, the documentation, the signature and the attributes of the function it wraps, binds as a
+    method, and is pickled and copied as a function is: by its name, and not at all.
+    """
+
+    def __init__(self, cache: Cache, inner: Any, key_prefix: str | None) -> None:
+        """Wraps what ``flask_caching.Cache.cached`` made of a function."""
+        functools.update_wrapper(self, inner.uncached)
+
+    @property
+    def uncached(self) -> Callable[..., Any]:
+        """The function that was decorated."""
+        function: Callable[..., Any] = self._inner.uncached
+        return function
+
+    @property
+    def cache_timeout(self) -> Any:
+        """Seconds, a ``timedelta``, or None for the default; read at each miss."""
+        return self._inner.cache_timeout
+
+    @cache_timeout.setter
+    def cache_timeout(self, timeout: Any) -> None:
+        self._inner.cache_timeout = timeout
+
+    @property
+    def make_cache_key(self) -> Callable[..., str]:
+        """Makes the key; may be replaced, and is then asked at each call."""
+        function: Callable[..., str] = self._inner.make_cache_key
+        return function
+
+    @make_cache_key.setter
+    def make_cache_key(self, function: Callable[..., str]) -> None:
+        self._give_up()
+        self._inner.make_cache_key = function
+
+    def __reduce__(self) -> str:
+        """By name, as a function."""
+        name: str = self.__dict__["__qualname__"]
+        return name
+
+    def __repr__(self) -> str:
+        """Says what it wraps."""
+        return f"<cached {self.uncached!r}>"
+
+
+class PrivateFilter:
+    """A ``response_filter`` that keeps one visitor's response from being served to another.
+
+    Args:
+        cache: Its ``CACHE_STORE_PRIVATE`` turns the filter off.
+        function: The decorated function, for the warning.
+        also: The user's own filter, or None.
+    """
+
+    def __init__(self, cache: Cache, function: Callable[..., Any], also: Callable[..., Any] | None) -> None:
+        """Filters for one decorated function."""
+        self._cache, self._function, self._also = cache, function, also
+        self._warned = False
+
+    def __call__(self, value: Any) -> bool:
+        """Whether to store what the function returned."""
+        if self._also is not None and not self._also(value):
+            return False
+        if self._cache._store_private or not _is_private(value):
+            return True
+        if not self._warned:
+            self._warned = True
+            warnings.warn(
+                f"{self._function.__qualname__} returned a response with Set-Cookie, or Cache-Control:"
+                " private or no-store, which is not cached; leave the function uncached, or set"
+                " CACHE_STORE_PRIVATE = True if every visitor may get it",
+                stacklevel=2,
+            )
+        return False
+
+
+def _is_private(value: Any) -> bool:
+    """Whether a view's return value says that it is for one visitor only."""
+    if isinstance(value, Response):
+        return _headers_are_private(value.headers)
+    if isinstance(value, tuple):
+        return any(_is_private(part) or _part_is_private(part) for part in value)
+    return False
+
+
+def _part_is_private(part: Any) -> bool:
+    """A part of a tuple that is headers: a dict, or a list of pairs."""
+    if isinstance(part, Headers):
+        return _headers_are_private(part)
+    if isinstance(part, dict):
+        return _headers_are_private(Headers(part))
+    if isinstance(part, list) and part and all(isinstance(pair, tuple) for pair in part):
+        return _headers_are_private(Headers(part))
+    return False
+
+
+def _headers_are_private(headers: Headers) -> bool:
+    if "Set-Cookie" in headers:
+        return True
+    directives: Iterable[str] = ",".join(headers.getlist("Cache-Control")).split(",")
+    names = {directive.partition("=")[0].strip().lower() for directive in directives}
+    return not names.isdisjoint({"private", "no-store"})
