@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from processes import BEYOND, EMPTY, FULL, READ_FULL
 from report import Table, columns, times
+from views import BOTH, LRU_HIT
 from workloads import NOP1
 
 RUST, SIMPLE = "RustCache", "SimpleCache"
@@ -55,11 +56,15 @@ AIMS = (
     Aim("P2: times faster than SimpleCache", between("P2", SIMPLE, RUST), 10),
     Aim("P3: times faster than SimpleCache", between("P3", SIMPLE, RUST), 300),
     Aim("P3b: times faster than SimpleCache", between("P3b", SIMPLE, RUST), 7_000),
+    Aim("P4: times faster than Flask-Caching", between("P4", SIMPLE, BOTH), 75),
+    Aim("P4: times a lru_cache hit", between("P4", BOTH, LRU_HIT), 4, at_least=False),
     Aim("P7, hot: times faster than SimpleCache", between("P7", SIMPLE, RUST), 4.5),
     Aim("P8, hot: times faster than SimpleCache", between("P8", SIMPLE, RUST), 2),
     Aim("P8, first hit: no slower", between("P8", SIMPLE + FIRST, RUST + FIRST), 1),
     Aim("P8-10k, hot: no slower", between("P8-10k", SIMPLE, RUST), 1),
     Aim("P8-10k, first hit: no slower", between("P8-10k", SIMPLE + FIRST, RUST + FIRST), 1),
+    Aim("P9: times faster than Flask-Caching", between("P9", SIMPLE, BOTH), 7),
+    Aim("P11: times faster than Flask-Caching", between("P11", SIMPLE, BOTH), 8),
     Aim("memory of a str over SimpleCache's", between("memory-str", RUST, SIMPLE), 1, False),
     Aim("memory of a P8 list, never read", between("memory-lists", RUST, SIMPLE), 1.2, False),
     Aim("the same, hit, beyond the prototype budget", between("memory-lists", BEYOND, SIMPLE), 1.2, False),

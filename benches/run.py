@@ -15,6 +15,7 @@ import processes
 import report
 import threads
 import trees
+import views
 import workloads
 from measure import Settings
 from report import Table
@@ -27,7 +28,8 @@ method: every contestant has a compiled loop of its own, calling as an applicati
   (cache.get(key)); it is warmed up, its answers are checked, its sample length is settled; then
   all contestants are sampled in turns, {repeats} rounds of about {target:g} ms each, the first of a round
   moving on by one. P1 and P2 use the same str keys again (hash known), P3 new ones made before
-  the clock starts. Garbage collection is off while sampling. Shown: median, 10th and 90th
+  the clock starts. P4 and P9 call the decorated view in a request context, P11 runs in an app
+  context, P10 copies a prepared environ for each request. Garbage collection is off while sampling. Shown: median, 10th and 90th
   percentile; "SimpleCache /" is how many times faster than SimpleCache, "/ floor" how many times
   the floor's cost. Smaller figures are better.
 """
@@ -37,9 +39,13 @@ SECTIONS: dict[str, Callable[[Field], Iterable[Table]]] = {
     "P2": lambda field: [workloads.overwrite(field)],
     "P3": lambda field: [workloads.evict(field, "P3", 500)],
     "P3b": lambda field: [workloads.evict(field, "P3b", 10_000)],
+    "P4": lambda field: [views.text_view(field)],
     "P7": lambda field: [trees.read_trees(field, trees.SHAPES["P7"])],
     "P8": lambda field: [trees.read_trees(field, trees.SHAPES["P8"])],
     "P8-10k": lambda field: [trees.read_trees(field, trees.SHAPES["P8-10k"])],
+    "P9": lambda field: [views.response_view(field)],
+    "P10": views.requests,
+    "P11": lambda field: [views.proxy(field)],
     "scale": scale,
     "threads": threads.crowded,
     "memory": processes.memory,

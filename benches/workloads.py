@@ -101,12 +101,21 @@ def nop_lanes(cache: Any, keys: Sequence[str]) -> list[Lane]:
     ]
 
 
-def tabulate(key: str, title: str, lanes: list[Lane], field: Field) -> Table:
-    """Measure lanes of which one is the empty loop, and take the loop's cost off the others."""
+def tabulate(key: str, title: str, lanes: list[Lane], field: Field, floor: str | None = None) -> Table:
+    """Measure lanes of which one is the empty loop, and take the loop's cost off the others.
+
+    Args:
+        key: the table's short name.
+        title: what is done.
+        lanes: the contestants.
+        field: its settings say how thoroughly to measure.
+        floor: the lane to compare with; by default the nearest floor of the store's own calls.
+    """
     rows = interleave(lanes, field.settings)
     loop = subtract(rows, EMPTY)
     names = [row.name for row in rows]
-    floor = next((one for one in (NOP1, DICT_GET, DICT_SET, FIFO) if one in names), None)
+    floors = (floor,) if floor else (NOP1, DICT_GET, DICT_SET, FIFO)
+    floor = next((one for one in floors if one in names), None)
     remark = f"the loop itself, {loop:.1f} ns, is subtracted"
     return Table(key, title, "ns per call", rows, floor=floor, remarks=[remark])
 

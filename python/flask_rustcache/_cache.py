@@ -20,10 +20,10 @@ class Cache(CacheFront, flask_caching.Cache):
     """``flask_caching.Cache`` with the same parameters, methods and behaviour, but faster where it can be.
 
     A hit of a view decorated with :meth:`cached` is answered natively where that is provably the same:
-    the backend is a ``RustCache``, the decorator has no option but ``timeout``, ``key_prefix``,
-    ``cache_none`` and ``response_filter``, nothing is overridden or patched, signals are off, and the
-    application is not in debug mode. Everything else, every miss included, goes through Flask-Caching's
-    own code.
+    the backend is a ``RustCache``; the decorator has no option but ``timeout``, ``key_prefix`` (a str),
+    ``query_string``, ``hash_method``, ``cache_none`` and ``response_filter``; nothing is overridden or
+    patched; signals and source checks are off; and the application is not in debug mode. Everything
+    else, every miss included, goes through Flask-Caching's own code.
 
     A response that carries ``Set-Cookie``, or ``Cache-Control: private`` or ``no-store``, is returned and not
     stored, with one warning per function; ``CACHE_STORE_PRIVATE = True`` stores it, as Flask-Caching does.
@@ -73,7 +73,7 @@ class Cache(CacheFront, flask_caching.Cache):
     ) -> Any:
         """Decorates a view, or any function, to be cached; see ``flask_caching.Cache.cached``."""
         upstream = super().cached
-        special = unless or forced_update or is_stale or query_string or make_cache_key or source_check
+        special = unless or forced_update or is_stale or make_cache_key or source_check
         plain = not (special or response_hit_indication or callable(key_prefix)) and _compat.is_known()
 
         def decorator(function: Callable[..., Any]) -> CachedView:
@@ -91,7 +91,7 @@ class Cache(CacheFront, flask_caching.Cache):
                 source_check=source_check,
                 response_hit_indication=response_hit_indication,
             )(function)
-            return CachedView(self, inner, key_prefix if plain else None)
+            return CachedView(self, inner, key_prefix if plain else None, query_string)
 
         return decorator
 

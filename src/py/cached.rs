@@ -9,19 +9,22 @@ use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use super::front::{CacheFront, current_request};
-use super::imports::METHOD_TYPE;
+use super::imports::{FLASK_REQUEST, METHOD_TYPE};
+use super::query_keys::{QueryKeys, request_bytes};
 use super::store::Store;
 use crate::core::sync::{AtomicBool, Ordering};
 
-/// A key that needs no Python code to be made.
-enum Prefix {
-    /// The whole key.
+/// How a key is made without Python code.
+enum KeyRule {
+    /// It is always this one.
     Fixed(String),
-    /// What stands before and after `request.path`.
+    /// This stands before and after `request.path`.
     Path(String, String),
+    /// By `query_string=True`: Flask-Caching makes it, once for each query.
+    Query(QueryKeys),
 }
 
 /// See the module.
@@ -30,25 +33,34 @@ pub(super) struct CachedFunction {
     cache: Py<CacheFront>,
     /// Flask-Caching's own decorated function.
     inner: Py<PyAny>,
-    prefix: Option<Prefix>,
+    /// None where no hit is answered natively.
+    rule: Option<KeyRule>,
+    /// False once the function that makes keys was replaced.
     native: AtomicBool,
+}
+
+/// What a call was given.
+struct Call<'a, 'py> {
+    args: &'a Bound<'py, PyTuple>,
+    kwargs: Option<&'a Bound<'py, PyDict>>,
 }
 
 #[pymethods]
 impl CachedFunction {
     /// `key_prefix` is None where hits are not to be answered natively.
     #[new]
+    #[pyo3(signature = (cache, inner, key_prefix, query_string=false))]
     fn new(
         cache: &Bound<'_, CacheFront>,
         inner: &Bound<'_, PyAny>,
         key_prefix: Option<&str>,
+        query_string: bool,
     ) -> Self {
-        let prefix = key_prefix.and_then(Prefix::parse);
         Self {
             cache: cache.clone().unbind(),
             inner: inner.clone().unbind(),
-            native: AtomicBool::new(prefix.is_some()),
-            prefix,
+            rule: key_prefix.and_then(|prefix| KeyRule::new(prefix, query_string)),
+            native: AtomicBool::new(true),
         }
     }
 
@@ -64,7 +76,8 @@ impl CachedFunction {
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (this, py) = (slf.get(), slf.py());
-        match this.hit(py) {
+        let call = Call { args, kwargs };
+        match this.hit(py, &call) {
             Ok(Some(value)) => Ok(value),
             // What went wrong goes wrong again in Flask-Caching's code, which knows what to do about it.
             Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
@@ -98,8 +111,12 @@ impl CachedFunction {
 
 impl CachedFunction {
     /// The cached value, the caller's own; None wherever Flask-Caching's code has to be asked.
-    fn hit<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let Some(prefix) = &self.prefix else {
+    fn hit<'py>(
+        &self,
+        py: Python<'py>,
+        call: &Call<'_, 'py>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let Some(rule) = &self.rule else {
             return Ok(None);
         };
         let cache = self.cache.bind(py);
@@ -110,26 +127,69 @@ impl CachedFunction {
         let Ok(store) = backend.cast::<Store>() else {
             return Ok(None);
         };
-        match prefix {
-            Prefix::Fixed(key) => Store::hit(store, key.as_bytes()),
-            Prefix::Path(before, after) => match current_request(py)? {
-                None => Ok(None),
-                Some(request) => {
-                    let path = request.getattr(intern!(py, "path"))?;
-                    let Ok(path) = path.cast_exact::<PyString>() else {
-                        return Ok(None);
-                    };
-                    let key = [before, path.to_str()?, after].concat();
-                    Store::hit(store, key.as_bytes())
-                }
-            },
+        let request = match rule {
+            KeyRule::Fixed(key) => return Store::hit(store, key.as_bytes()),
+            _ => current_request(py)?,
+        };
+        let Some(request) = request else {
+            return Ok(None);
+        };
+        let path = request.getattr(intern!(py, "path"))?;
+        let Ok(path) = path.cast_exact::<PyString>() else {
+            return Ok(None);
+        };
+        match rule {
+            KeyRule::Query(keys) => self.query_hit(store, &request, path.to_str()?, (keys, call)),
+            KeyRule::Path(before, after) => {
+                Store::hit(store, [before, path.to_str()?, after].concat().as_bytes())
+            }
+            KeyRule::Fixed(_) => Ok(None),
         }
+    }
+
+    /// A hit under the key of the request's query.
+    fn query_hit<'py>(
+        &self,
+        store: &Bound<'py, Store>,
+        request: &Bound<'py, PyAny>,
+        path: &str,
+        (keys, call): (&QueryKeys, &Call<'_, 'py>),
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = store.py();
+        let query = request.getattr(intern!(py, "query_string"))?;
+        // Another class may read its arguments in another way.
+        if !FLASK_REQUEST.is(&request.get_type())? || !query.is_exact_instance_of::<PyBytes>() {
+            return Ok(None);
+        }
+        let generation = self.cache.get().generation();
+        let request = request_bytes(path, query.cast_exact::<PyBytes>()?.as_bytes());
+        if let Some(key) = keys.find(&request, generation) {
+            return Store::hit(store, key.as_bytes());
+        }
+        let key = self.make_key(py, call)?;
+        keys.remember(request, &key, generation);
+        Store::hit(store, key.as_bytes())
+    }
+
+    /// The key, by Flask-Caching.
+    fn make_key(&self, py: Python<'_>, call: &Call<'_, '_>) -> PyResult<String> {
+        let kwargs = match call.kwargs {
+            Some(kwargs) => kwargs.copy()?.unbind(),
+            None => PyDict::new(py).unbind(),
+        };
+        let kwargs = kwargs.bind(py);
+        kwargs.set_item(intern!(py, "use_request"), true)?;
+        let make = self.inner.bind(py).getattr(intern!(py, "make_cache_key"))?;
+        make.call(call.args, Some(kwargs))?.extract()
     }
 }
 
-impl Prefix {
+impl KeyRule {
     /// None for a prefix with other conversions than one `%s`: what `%` makes of them is Python's to say.
-    fn parse(prefix: &str) -> Option<Self> {
+    fn new(prefix: &str, query_string: bool) -> Option<Self> {
+        if query_string {
+            return Some(Self::Query(QueryKeys::default()));
+        }
         let Some((before, after)) = prefix.split_once("%s") else {
             return Some(Self::Fixed(prefix.to_owned()));
         };

@@ -18,6 +18,8 @@ pub(super) struct CacheFront {
     version: AtomicU32,
     /// May a hit be answered without Flask-Caching's code?
     plain: AtomicBool,
+    /// Counts how often that was found out: what follows from attributes holds for one such state.
+    generation: AtomicU32,
 }
 
 #[pymethods]
@@ -29,6 +31,7 @@ impl CacheFront {
         Self {
             version: AtomicU32::new(0),
             plain: AtomicBool::new(false),
+            generation: AtomicU32::new(0),
         }
     }
 
@@ -76,21 +79,41 @@ impl CacheFront {
         Ok(this.plain.load(Ordering::Relaxed))
     }
 
+    /// The present state of the attributes; ask after [`Self::is_plain`].
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
     #[cold]
     fn refresh(&self, front: &Bound<'_, Self>) -> PyResult<()> {
-        let py = front.py();
-        let (class, get) = (front.get_type(), intern!(py, "get"));
-        let upstream_get = FLASK_CACHING_CACHE.get(py)?.getattr(get)?;
-        let native_cache = py.get_type::<Self>().getattr(intern!(py, "cache"))?;
-        let plain = class.getattr(get)?.is(&upstream_get)
-            && class.getattr(intern!(py, "cache"))?.is(&native_cache)
-            && !front.getattr(intern!(py, "__dict__"))?.contains(get)?
-            && !front.getattr(intern!(py, "enable_signals"))?.is_truthy()?;
+        let plain = is_untouched(front)?
+            && !front
+                .getattr(intern!(front.py(), "enable_signals"))?
+                .is_truthy()?
+            && !front
+                .getattr(intern!(front.py(), "source_check"))?
+                .is_truthy()?;
         self.plain.store(plain, Ordering::Relaxed);
+        self.generation.fetch_add(1, Ordering::Relaxed);
         self.version
             .store(ffi::type_version(front.as_any()), Ordering::Relaxed);
         Ok(())
     }
+}
+
+/// Are the methods that a hit goes through Flask-Caching's own, and the look-up of the backend ours?
+fn is_untouched(front: &Bound<'_, CacheFront>) -> PyResult<bool> {
+    let py = front.py();
+    let (class, own) = (front.get_type(), front.getattr(intern!(py, "__dict__"))?);
+    let upstream = FLASK_CACHING_CACHE.get(py)?;
+    for name in ["get", "_bypass_cache", "_forced_update", "_is_stale"] {
+        if !class.getattr(name)?.is(&upstream.getattr(name)?) || own.contains(name)? {
+            return Ok(false);
+        }
+    }
+    let cache = intern!(py, "cache");
+    let native = py.get_type::<CacheFront>().getattr(cache)?;
+    Ok(class.getattr(cache)?.is(&native))
 }
 
 /// The request of the present context, if there is one.

@@ -48,7 +48,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 20] = [
+static ALL: [&Imported; 21] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -68,6 +68,7 @@ static ALL: [&Imported; 20] = [
     &CURRENT_APP,
     &CURRENT_REQUEST,
     &FLASK_CACHING_CACHE,
+    &FLASK_REQUEST,
     &METHOD_TYPE,
 ];
 
@@ -94,3 +95,4 @@ pub(super) static CURRENT_REQUEST: Imported =
     Imported::new("flask_rustcache._compat", "CURRENT_REQUEST");
 pub(super) static FLASK_CACHING_CACHE: Imported = Imported::new("flask_caching", "Cache");
 pub(super) static METHOD_TYPE: Imported = Imported::new("types", "MethodType");
+pub(super) static FLASK_REQUEST: Imported = Imported::new("flask", "Request");

@@ -9,6 +9,7 @@ mod front;
 mod imports;
 mod key;
 mod prototypes;
+mod query_keys;
 mod settings;
 mod store;
 mod timeout;

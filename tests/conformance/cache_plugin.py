@@ -1,7 +1,7 @@
 """The other swap: our ``Cache`` under the name of Flask-Caching's.
 
-Loaded with ``pytest -p cache_plugin``, alone (our ``Cache`` on Flask-Caching's own backends: the path on which
-everything goes through upstream's code) or after ``plugin`` (our ``Cache`` on our backend).
+Loaded with ``pytest -p cache_plugin``, alone (our ``Cache`` on Flask-Caching's own backends: the path on
+which everything goes through upstream's code) or after ``plugin`` (our ``Cache`` on our backend).
 """
 
 import functools
