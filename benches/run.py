@@ -29,9 +29,9 @@ method: every contestant has a compiled loop of its own, calling as an applicati
   all contestants are sampled in turns, {repeats} rounds of about {target:g} ms each, the first of a round
   moving on by one. P1 and P2 use the same str keys again (hash known), P3 new ones made before
   the clock starts. P4 and P9 call the decorated view in a request context, P11 runs in an app
-  context, P10 copies a prepared environ for each request. Garbage collection is off while sampling. Shown: median, 10th and 90th
-  percentile; "SimpleCache /" is how many times faster than SimpleCache, "/ floor" how many times
-  the floor's cost. Smaller figures are better.
+  context, P10 copies a prepared environ for each request. Garbage collection is off while
+  sampling. Shown: median, 10th and 90th percentile; "SimpleCache /" is how many times faster
+  than SimpleCache, "/ floor" how many times the floor's cost. Smaller figures are better.
 """
 
 SECTIONS: dict[str, Callable[[Field], Iterable[Table]]] = {

@@ -22,7 +22,7 @@ PATH = "/api/stocks"
 CHECKS = 4
 # What a server does with an application for one request.
 REQUEST = """\
-answer = c(v.copy(), start)
+answer = c(v.copy(), respond)
 for _ in answer:
     pass
 answer.close()"""
@@ -186,7 +186,7 @@ def environ_of(app: Flask) -> dict[str, Any]:
 
 def request_run(app: Flask) -> Run:
     """Return a `Lane.run` that makes whole requests."""
-    loop = compile_loop(REQUEST, start=lambda status, headers, error=None: None)
+    loop = compile_loop(REQUEST, respond=lambda status, headers, error=None: None)
     return cycling(loop, app.wsgi_app, values.keys(10), environ_of(app), None)
 
 

@@ -212,8 +212,8 @@ impl Model {
         let taken = self.live(key).is_some();
         let may = match (taken, when) {
             (true, When::IfAbsent) => May::Nothing,
-            (true, When::Always) if dead => May::Remove(key),
-            (true, When::Always) => May::Overwrite(key),
+            (true, _) if dead => May::Remove(key),
+            (true, _) => May::Overwrite(key),
             (false, _) if dead => May::Nothing,
             (false, _) => May::MakeRoom,
         };

@@ -16,12 +16,13 @@ CONTESTANTS = (
     "moka-py Moka",
     "cachetools TTLCache + Lock",
 )
+SETUPS = ("SimpleCache", "RustCache, backend only", "RustCache, both")
 
 
-def test_quick_run_names_every_contestant_and_prints_figures(tmp_path: Path) -> None:
-    kept = tmp_path / "bench.json"
+def quick(sections: str, kept: Path) -> tuple[str, dict[str, dict[str, float]]]:
+    """Make a quick run; return what it printed, and the medians of each table."""
     done = subprocess.run(
-        [sys.executable, str(RUN), "--quick", "--only", "P1", "--json", str(kept)],
+        [sys.executable, str(RUN), "--quick", "--only", sections, "--json", str(kept)],
         capture_output=True,
         text=True,
         timeout=120,
@@ -30,12 +31,28 @@ def test_quick_run_names_every_contestant_and_prints_figures(tmp_path: Path) -> 
         env=os.environ | {"PYTHONHASHSEED": "0"},
     )
     assert done.returncode == 0, done.stderr
+    tables = json.loads(kept.read_text())["tables"]
+    return done.stdout, {
+        table["key"]: {row["name"]: row["median"] for row in table["rows"]} for table in tables
+    }
+
+
+def test_quick_run_names_every_contestant_and_prints_figures(tmp_path: Path) -> None:
+    printed, tables = quick("P1", tmp_path / "bench.json")
     for name in CONTESTANTS:
         # Peers are optional in a test environment; the report says who is left out.
         row = rf"^ +{re.escape(name)} +[\d,.]+ +[\d,.]+ +[\d,.]+ "
-        assert re.search(row, done.stdout, re.M) or f"{name} is left out" in done.stdout, name
-    assert "P1: times faster than SimpleCache" in done.stdout
-    (table,) = json.loads(kept.read_text())["tables"]
-    medians = {row["name"]: row["median"] for row in table["rows"]}
-    assert medians["SimpleCache"] > 0
-    assert medians["RustCache"] > 0
+        assert re.search(row, printed, re.M) or f"{name} is left out" in printed, name
+    assert "P1: times faster than SimpleCache" in printed
+    assert tables["P1"]["SimpleCache"] > 0
+    assert tables["P1"]["RustCache"] > 0
+
+
+def test_quick_run_measures_every_way_to_write_an_application(tmp_path: Path) -> None:
+    printed, tables = quick("P4,P9,P10,P11", tmp_path / "bench.json")
+    assert list(tables) == ["P4", "P9", "P10-str", "P10-list", "P11"]
+    for key, medians in tables.items():
+        assert medians.keys() > set(SETUPS), key
+        # Less than nothing would mean that a call cost less than the empty loop.
+        assert all(medians[name] > 0 for name in SETUPS), key
+    assert "P4: times a lru_cache hit" in printed

@@ -1,4 +1,4 @@
-"""Upstream's own suites, unmodified, pass with RustCache in SimpleCache's place.
+"""Upstream's own suites, unmodified, pass with RustCache in SimpleCache's place, and Cache in Cache's.
 
 How the swap is made, and why it is only a swap: tests/conformance/README.md.
 """
@@ -74,6 +74,9 @@ FLASK_CACHING = Upstream(
     slept=0,
 )
 
+# The least number of our Caches made by a run of Flask-Caching's suite with cache_plugin.
+CACHES_BUILT = 176
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -128,10 +131,11 @@ def child_environment() -> dict[str, str]:
     return kept | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
-def run_suite(upstream: Upstream, folder: Path) -> tuple[Outcome, str]:
+def run_suite(upstream: Upstream, folder: Path, plugins: list[str]) -> tuple[Outcome, str]:
     """Run the unpacked suite in a child process and give its outcome and its output."""
     report = folder / "junit.xml"
-    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", "-p", "plugin", upstream.tests]
+    command = [sys.executable, "-m", "pytest", "-q", "--tb=short", upstream.tests]
+    command += [option for plugin in plugins for option in ("-p", plugin)]
     command += [f"--junitxml={report}", f"--basetemp={folder / 'tmp'}"]
     command += ["-o", f"cache_dir={folder / 'pytest_cache'}"]
     # No test needs pytest-asyncio; where installed, it warns at start, an error to both suites.
@@ -174,16 +178,41 @@ def skip_unless_installed(upstream: Upstream) -> None:
         pytest.skip(f"{upstream.name} {'.'.join(installed)} is installed, not {upstream.release}")
 
 
-@pytest.mark.parametrize("upstream", [CACHELIB, FLASK_CACHING], ids=lambda u: u.folder)
-def test_upstream_suite_passes_on_rustcache(upstream: Upstream, tmp_path: Path):
-    """The suite passes, in full, and what it exercised was RustCache alone."""
+def check_suite_passes(upstream: Upstream, folder: Path, plugins: list[str]) -> dict[str, str]:
+    """Run the suite with some of our classes swapped in, and give what was built."""
     skip_unless_installed(upstream)
-    unpack(source_distribution(upstream), tmp_path)
-    outcome, output = run_suite(upstream, tmp_path)
+    unpack(source_distribution(upstream), folder)
+    outcome, output = run_suite(upstream, folder, plugins)
 
     assert not outcome.bad, output
     assert outcome.passed >= upstream.passed, output
     assert not [reason for reason in outcome.skips if not EXCUSED.search(reason)], output
-    assert int(outcome.properties["built RustCache"]) >= upstream.built
-    assert int(outcome.properties["built SimpleCache"]) == 0
-    assert float(outcome.properties["moved seconds"]) == upstream.slept
+    return outcome.properties
+
+
+def check_only_rustcache_was_built(upstream: Upstream, built: dict[str, str]) -> None:
+    assert int(built["built RustCache"]) >= upstream.built
+    assert int(built["built SimpleCache"]) == 0
+    assert float(built["moved seconds"]) == upstream.slept
+
+
+@pytest.mark.parametrize("upstream", [CACHELIB, FLASK_CACHING], ids=lambda u: u.folder)
+def test_upstream_suite_passes_on_rustcache(upstream: Upstream, tmp_path: Path):
+    """The suite passes, in full, and what it exercised was RustCache alone."""
+    built = check_suite_passes(upstream, tmp_path, ["plugin"])
+    check_only_rustcache_was_built(upstream, built)
+    assert "built Cache" not in built
+
+
+def test_upstream_suite_passes_with_our_cache_on_rustcache(tmp_path: Path):
+    """The suite passes with both of our classes under upstream's names."""
+    built = check_suite_passes(FLASK_CACHING, tmp_path, ["plugin", "cache_plugin"])
+    check_only_rustcache_was_built(FLASK_CACHING, built)
+    assert int(built["built Cache"]) >= CACHES_BUILT
+
+
+def test_upstream_suite_passes_with_our_cache_on_upstreams_backends(tmp_path: Path):
+    """The suite passes where the backend is none of ours: everything goes through upstream's code."""
+    built = check_suite_passes(FLASK_CACHING, tmp_path, ["cache_plugin"])
+    assert "built RustCache" not in built
+    assert int(built["built Cache"]) >= CACHES_BUILT

@@ -1,19 +1,21 @@
 //! One shard, unlocked: a table that finds entries by key, and the orders in which they leave.
 
+mod insert;
+
 use std::ops::Range;
 
 use hashbrown::HashTable;
 
 use super::account::Account;
 use super::clock::Instant;
-use super::entry::{Entry, Key, Lifetime, Version};
+use super::entry::{Entry, Key, Version};
 use super::evicted::{Evicted, RemovalCause, Removed};
 use super::expiry::Expiry;
-use super::incoming::{Hashed, Incoming, Outcome};
+use super::generations::{Generations, Ticket};
+use super::incoming::Hashed;
 use super::policy::Policy;
 use super::slab::Slab;
 use super::stats::Stats;
-use super::store::When;
 use super::sync::Arc;
 
 /// Expired entries that one call clears away. More than one, so that calls catch up with a crowd
@@ -27,6 +29,7 @@ pub(super) struct Shard<V> {
     slab: Slab<V>,
     policy: Policy,
     expiry: Expiry,
+    generations: Generations,
     account: Arc<Account>,
     stats: Stats,
     /// Values stored so far: where versions come from.
@@ -44,6 +47,7 @@ impl<V> Shard<V> {
             slab: Slab::new(),
             policy: Policy::new(capacity),
             expiry: Expiry::new(),
+            generations: Generations::new(),
             account,
             stats: Stats::default(),
             versions: 0,
@@ -156,95 +160,14 @@ impl<V> Shard<V> {
         }
     }
 
-    /// Stores a value, or says why not.
-    #[inline]
-    pub(super) fn insert(
-        &mut self,
-        incoming: &mut Incoming<'_, V>,
-        now: Instant,
-        evicted: &mut Evicted<V>,
-    ) -> Outcome {
-        let is_dead = incoming.lifetime.is_expired(now);
-        let held = self.find_live(incoming.key, now, evicted);
-        if held.is_none() && !is_dead {
-            return self.insert_new(incoming, now, evicted);
-        }
-        if incoming.reserved {
-            self.account.release(1);
-        }
-        let Some(value) = incoming.value.take() else {
-            return Outcome::Declined;
-        };
-        match held {
-            Some(token) if incoming.when == When::Always && !is_dead => {
-                self.set_lifetime(token, incoming.lifetime);
-                self.overwrite(token, value, evicted);
-                return Outcome::Stored;
-            }
-            Some(token) if incoming.when == When::Always => {
-                self.remove(token, RemovalCause::Explicit, evicted);
-            }
-            _ => {}
-        }
-        evicted.leave_unused(value);
-        Outcome::Declined
+    /// What a fill of the key that begins now is stored with.
+    pub(super) fn ticket(&self, key: Hashed<'_>) -> Ticket {
+        self.generations.ticket(key.hash)
     }
 
-    fn insert_new(
-        &mut self,
-        incoming: &mut Incoming<'_, V>,
-        now: Instant,
-        evicted: &mut Evicted<V>,
-    ) -> Outcome {
-        if !incoming.reserved && !self.make_room(now, evicted) {
-            return Outcome::NoRoom;
-        }
-        let Some(value) = incoming.value.take() else {
-            return Outcome::Declined;
-        };
-        let Incoming { key, lifetime, .. } = *incoming;
-        let version = self.next_version();
-        let entry = Entry::new(Key::from(key.bytes), key.hash, value, lifetime, version);
-        let token = self.slab.insert(entry);
-        let slab = &self.slab;
-        self.table
-            .insert_unique(key.hash, token, |&other| slab.entry(other).hash);
-        self.policy.insert(&mut self.slab, token);
-        self.expiry.insert(&mut self.slab, token);
-        Outcome::Stored
-    }
-
-    /// Gives a live entry another value. Its place in the policy stays: it counts as an access.
-    pub(super) fn overwrite(&mut self, token: u32, value: V, evicted: &mut Evicted<V>) {
-        let version = self.next_version();
-        let entry = self.slab.entry_mut(token);
-        Policy::access(entry);
-        entry.version = version;
-        let value = std::mem::replace(&mut entry.value, value);
-        self.leave(Key::default(), value, RemovalCause::Replaced, evicted);
-    }
-
-    fn set_lifetime(&mut self, token: u32, lifetime: Lifetime) {
-        let old = self.slab.entry(token).lifetime;
-        // Within one tick of the clock the deadline is the same, and so is its place.
-        if old.stale_until == lifetime.stale_until {
-            self.slab.entry_mut(token).lifetime = lifetime;
-            return;
-        }
-        self.expiry.remove(&mut self.slab, token);
-        self.slab.entry_mut(token).lifetime = lifetime;
-        self.expiry.insert(&mut self.slab, token);
-    }
-
-    fn next_version(&mut self) -> Version {
-        self.stats.insertions += 1;
-        self.versions += 1;
-        Version::from_count(self.versions)
-    }
-
-    /// An entry in the account for a new key: a free one, or that of an entry which has to go.
-    fn make_room(&mut self, now: Instant, evicted: &mut Evicted<V>) -> bool {
-        self.account.try_reserve() || self.hand_over(now, evicted)
+    /// No fill of the key that has begun is to be stored.
+    pub(super) fn end_tickets(&mut self, key: Hashed<'_>) {
+        self.generations.bump(key.hash);
     }
 
     /// Evicts an entry (an expired one first, else the policy's choice) and keeps it reserved in the
@@ -297,6 +220,7 @@ impl<V> Shard<V> {
         self.stats
             .count_removed(RemovalCause::Explicit, count as u64);
         self.account.release(count);
+        self.generations.bump_all();
         self.table = HashTable::new();
         self.policy = Policy::new(self.capacity);
         self.expiry = Expiry::new();

@@ -1,18 +1,20 @@
 //! The locked front: shards behind a lock each, and one account for all of them.
 
+mod admin;
+
 use std::hash::{BuildHasher, Hasher};
 
 use ahash::RandomState;
 
 use super::account::Account;
 use super::clock::Instant;
-use super::config::{ConfigError, StoreConfig, check_max_entries};
-use super::entry::{Entry, Key, Lifetime, Version};
-use super::evicted::{Evicted, RemovalCause, Removed};
+use super::config::{ConfigError, StoreConfig};
+use super::entry::{Entry, Lifetime, Version};
+use super::evicted::{Evicted, RemovalCause};
+use super::generations::Ticket;
 use super::incoming::{Hashed, Incoming, Outcome};
 use super::shard::Shard;
-use super::stats::Stats;
-use super::sync::{Arc, Mutex, MutexGuard, Padded};
+use super::sync::{Arc, Mutex, Padded};
 
 /// Slots looked at per lock when keys are listed: some 10 microseconds.
 const SLOTS_PER_LOCK: u32 = 256;
@@ -27,6 +29,15 @@ pub enum When {
     Always,
     /// Only if no live entry is there. An expired one counts as absent.
     IfAbsent,
+    /// As `Always`, but only if the key was not removed, nor given a value in any other way, since the
+    /// ticket was handed out.
+    IfTicket(Ticket),
+}
+
+impl When {
+    pub(super) const fn overwrites(self) -> bool {
+        matches!(self, Self::Always | Self::IfTicket(_))
+    }
 }
 
 /// What came of an insertion.
@@ -175,70 +186,29 @@ impl<V> Store<V> {
                 evicted.leave_unused(value);
                 return false;
             };
+            shard.end_tickets(key);
             shard.overwrite(token, value, evicted);
             true
         });
         Inserted { stored, evicted }
     }
 
-    /// Removes an entry; true if a live one was there.
+    /// What to store a value with that is now beginning to be made; see [`When::IfTicket`].
+    #[must_use]
+    pub fn ticket(&self, key: &[u8]) -> Ticket {
+        let key = self.hashed(key);
+        self.shard(key.hash).lock().ticket(key)
+    }
+
+    /// Removes an entry; true if a live one was there. Ends the key's tickets in either case.
     pub fn remove(&self, key: &[u8], now: Instant) -> (bool, Evicted<V>) {
         self.call(key, now, |shard, key, evicted| {
+            shard.end_tickets(key);
             let token = shard.find_live(key, now, evicted);
             token
                 .map(|token| shard.remove(token, RemovalCause::Explicit, evicted))
                 .is_some()
         })
-    }
-
-    /// Removes everything, at one moment. Takes time in proportion to the entries, after the unlock.
-    pub fn clear(&self) -> Evicted<V> {
-        let mut guards = self.lock_all();
-        let slabs: Vec<_> = guards.iter_mut().map(|shard| shard.empty()).collect();
-        drop(guards);
-        let mut evicted = Evicted::nothing();
-        for Entry { key, value, .. } in slabs.into_iter().flat_map(super::slab::Slab::into_entries)
-        {
-            evicted.push(Removed {
-                key,
-                value,
-                cause: RemovalCause::Explicit,
-            });
-        }
-        evicted
-    }
-
-    /// Removes every expired entry. Takes time in proportion to their number.
-    pub fn purge_expired(&self, now: Instant) -> Evicted<V> {
-        let mut evicted = Evicted::nothing();
-        for Padded(shard) in &self.shards {
-            while shard.lock().reclaim(now, &mut evicted) {}
-            shard.lock().shrink_if_empty();
-        }
-        evicted
-    }
-
-    /// The number of live entries. Exact, as it removes every expired one first.
-    pub fn len(&self, now: Instant) -> (usize, Evicted<V>) {
-        let evicted = self.purge_expired(now);
-        (self.account.held(), evicted)
-    }
-
-    /// The live keys, in no order. Counts nothing and removes nothing. What other threads do in the
-    /// meantime may or may not be seen: the locks are released every few hundred keys.
-    #[must_use]
-    pub fn keys(&self, now: Instant) -> Vec<Key> {
-        let mut keys = Vec::new();
-        for Padded(shard) in &self.shards {
-            let mut from = 0;
-            while shard
-                .lock()
-                .add_keys(from..from.saturating_add(SLOTS_PER_LOCK), now, &mut keys)
-            {
-                from = from.saturating_add(SLOTS_PER_LOCK);
-            }
-        }
-        keys
     }
 
     /// Shows a live value and its lifetime to `view`, under the lock. Counts nothing, removes
@@ -266,66 +236,6 @@ impl<V> Store<V> {
     ) -> Option<R> {
         let key = self.hashed(key);
         self.shard(key.hash).lock().read_if(key, now, view)
-    }
-
-    /// Changes the bound, and evicts down to it at once. The number of shards stays.
-    ///
-    /// # Errors
-    /// If `max_entries` is 0.
-    pub fn set_max_entries(&self, max_entries: usize) -> Result<Evicted<V>, ConfigError> {
-        check_max_entries(max_entries)?;
-        self.account.set_max_entries(max_entries);
-        let capacity = max_entries.div_ceil(self.shards.len());
-        // Takes every lock once: after this nobody is about to insert under the old bound.
-        self.shards
-            .iter()
-            .for_each(|Padded(shard)| shard.lock().set_capacity(capacity));
-        let mut evicted = Evicted::nothing();
-        while self.account.is_over() {
-            // Others may hold reservations for entries that are not there yet.
-            if !self.evict_round(&mut evicted) {
-                std::thread::yield_now();
-            }
-        }
-        Ok(evicted)
-    }
-
-    /// The bound.
-    #[must_use]
-    pub fn max_entries(&self) -> usize {
-        self.account.max_entries()
-    }
-
-    /// What the store has done so far. `entries` is never above the bound.
-    #[must_use]
-    pub fn stats(&self) -> Stats {
-        let mut sum = Stats::default();
-        self.shards
-            .iter()
-            .for_each(|Padded(shard)| sum.add(&shard.lock().stats()));
-        // Not the sum: an entry counted in one shard may have made room for one counted in the next.
-        Stats {
-            entries: self.account.held(),
-            ..sum
-        }
-    }
-
-    /// Recomputes every invariant from scratch. To be called while no other thread inserts; takes
-    /// time in proportion to the entries.
-    ///
-    /// # Errors
-    /// Says which invariant is broken.
-    pub fn validate(&self) -> Result<(), String> {
-        let guards = self.lock_all();
-        guards.iter().try_for_each(|shard| shard.validate())?;
-        let sum: usize = guards.iter().map(|shard| shard.stats().entries).sum();
-        let (held, bound) = (self.account.held(), self.max_entries());
-        if sum == held && held <= bound {
-            return Ok(());
-        }
-        Err(format!(
-            "{sum} entries in shards, {held} in the account, bound {bound}"
-        ))
     }
 
     /// What most operations are: one shard, locked once, with something to drop afterwards.
@@ -364,13 +274,6 @@ impl<V> Store<V> {
         &self.shards[index].0
     }
 
-    fn lock_all(&self) -> Vec<MutexGuard<'_, Shard<V>>> {
-        self.shards
-            .iter()
-            .map(|Padded(shard)| shard.lock())
-            .collect()
-    }
-
     /// Now and then lets a call look after another shard, if nobody is in it: entries that expire
     /// are reclaimed whichever keys the later calls are about.
     #[inline]
@@ -389,12 +292,5 @@ impl<V> Store<V> {
         self.shards
             .iter()
             .any(|Padded(shard)| shard.lock().hand_over(now, evicted))
-    }
-
-    /// Evicts one entry of each shard while too many are held. False if all are empty.
-    fn evict_round(&self, evicted: &mut Evicted<V>) -> bool {
-        self.shards.iter().fold(false, |any, Padded(shard)| {
-            any | (self.account.is_over() && shard.lock().evict(evicted))
-        })
     }
 }

@@ -1,4 +1,7 @@
 use super::*;
+use crate::core::entry::Lifetime;
+use crate::core::incoming::{Incoming, Outcome};
+use crate::core::store::When;
 
 const SOON: Instant = Instant::from_nanos(10);
 
