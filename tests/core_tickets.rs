@@ -1,4 +1,5 @@
 //! A value that was long in the making is stored only if it is still wanted.
+#![expect(clippy::expect_used, reason = "a test says what it relies on")]
 
 use flask_rustcache::core::{Instant, Lifetime, Store, StoreConfig, Ticket, When};
 use proptest::prelude::*;

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import flask_caching
 
-from . import _compat
+from . import _compat, _config
 from ._decorators import CachedView, PrivateFilter
 from ._native import CacheFront
 
@@ -25,6 +25,11 @@ class Cache(CacheFront, flask_caching.Cache):
     patched; signals and source checks are off; and the application is not in debug mode. Everything
     else, every miss included, goes through Flask-Caching's own code.
 
+    Concurrent misses of a key run the function once: the first caller leads, the others wait for it, at
+    most ``CACHE_FILL_TIMEOUT`` seconds (default 10), and look again. ``CACHE_SINGLE_FLIGHT = False``
+    turns this off. A value whose key is deleted, or set anew, while it is being made goes to its caller
+    and is not stored.
+
     A response that carries ``Set-Cookie``, or ``Cache-Control: private`` or ``no-store``, is returned and not
     stored, with one warning per function; ``CACHE_STORE_PRIVATE = True`` stores it, as Flask-Caching does.
 
@@ -35,6 +40,8 @@ class Cache(CacheFront, flask_caching.Cache):
     """
 
     _store_private: bool = False
+    _single_flight: bool = True
+    _fill_timeout: float = 10.0
 
     def init_app(self, app: Flask, config: dict[str, Any] | None = None) -> None:
         """Sets the cache up for an application; see ``flask_caching.Cache.init_app``.
@@ -45,7 +52,9 @@ class Cache(CacheFront, flask_caching.Cache):
         """
         settings = {**app.config, **(self.config or {}), **(config or {})}
         _check_timeout(settings.get("CACHE_DEFAULT_TIMEOUT"))
-        self._store_private = bool(settings.get("CACHE_STORE_PRIVATE", False))
+        self._store_private = _config.flag(settings.get("CACHE_STORE_PRIVATE", False), "CACHE_STORE_PRIVATE")
+        self._single_flight = _config.flag(settings.get("CACHE_SINGLE_FLIGHT", True), "CACHE_SINGLE_FLIGHT")
+        self._fill_timeout = _config.seconds(settings.get("CACHE_FILL_TIMEOUT", 10), "CACHE_FILL_TIMEOUT")
         super().init_app(app, config)
 
     def inc(self, key: Any, delta: Any = 1) -> Any:
@@ -70,8 +79,14 @@ class Cache(CacheFront, flask_caching.Cache):
         make_cache_key: Callable[..., Any] | None = None,
         source_check: bool | None = None,
         response_hit_indication: bool | None = False,
+        *,
+        single_flight: bool | None = None,
     ) -> Any:
-        """Decorates a view, or any function, to be cached; see ``flask_caching.Cache.cached``."""
+        """Decorates a view, or any function, to be cached; see ``flask_caching.Cache.cached``.
+
+        ``single_flight`` says whether concurrent misses of a key wait for one of them to run the function;
+        None (the default) leaves it to ``CACHE_SINGLE_FLIGHT``.
+        """
         upstream = super().cached
         special = unless or forced_update or is_stale or make_cache_key or source_check
         plain = not (special or response_hit_indication or callable(key_prefix)) and _compat.is_known()
@@ -91,7 +106,8 @@ class Cache(CacheFront, flask_caching.Cache):
                 source_check=source_check,
                 response_hit_indication=response_hit_indication,
             )(function)
-            return CachedView(self, inner, key_prefix if plain else None, query_string)
+            prefix = key_prefix if plain else None
+            return CachedView(self, inner, prefix, query_string, single_flight)
 
         return decorator
 

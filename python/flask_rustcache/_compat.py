@@ -5,6 +5,8 @@ Where a version is none of these, Flask-Caching's own code runs, and only the ba
 
 from __future__ import annotations
 
+import sys
+from contextvars import ContextVar
 from importlib.metadata import version
 from typing import Any
 
@@ -16,6 +18,16 @@ _KNOWN_FLASK_CACHING = ("2.5.",)
 #: The context variables behind ``current_app`` and ``request``; None where Flask keeps them elsewhere.
 CURRENT_APP: Any = getattr(flask.globals, "_cv_app", None)
 CURRENT_REQUEST: Any = getattr(flask.globals, "_cv_request", None)
+
+
+#: The innermost fill that the present context leads (see ``src/py/flight.rs``).
+FILL_CONTEXT: ContextVar[Any] = ContextVar("flask_rustcache_fill")
+
+
+def in_event_loop() -> bool:
+    """Whether this thread is running an event loop just now, so that it must not wait."""
+    asyncio: Any = sys.modules.get("asyncio")
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
 
 def is_known() -> bool:

@@ -96,6 +96,14 @@ def timeout(value: Any, name: str) -> float:
     return number
 
 
+def seconds(value: Any, name: str) -> float:
+    """A time to wait in seconds: a positive, finite number."""
+    number = float(_number(value, name, "a positive number of seconds"))
+    if not 0 < number < math.inf:
+        raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
+    return number
+
+
 def flag(value: Any, name: str) -> bool:
     """A truth value; str, which would all but one be true, are refused."""
     if isinstance(value, str):

@@ -24,7 +24,14 @@ class CachedView(CachedFunction):
     method, and is pickled and copied as a function is: by its name, and not at all.
     """
 
-    def __init__(self, cache: Cache, inner: Any, key_prefix: str | None, query_string: bool = False) -> None:
+    def __init__(
+        self,
+        cache: Cache,
+        inner: Any,
+        key_prefix: str | None,
+        query_string: bool = False,
+        single_flight: bool | None = None,
+    ) -> None:
         """Wraps what ``flask_caching.Cache.cached`` made of a function."""
         functools.update_wrapper(self, inner.uncached)
 

@@ -1,4 +1,4 @@
-"""What a forked process has to make new: Python locks that a thread held which is no more.
+"""What a forked process has to make new: what threads held and led which are no more.
 
 The native store needs nothing of this: its locks are free whenever a thread can fork (see ``src/lib.rs``).
 """
@@ -9,6 +9,8 @@ import os
 import threading
 import weakref
 from typing import Any
+
+from ._native import _forget_fills
 
 _locks: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -30,3 +32,4 @@ def _free_locks() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_free_locks)
+    os.register_at_fork(after_in_child=_forget_fills)

@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-__all__ = ["CacheFront", "CachedFunction", "Store"]
+__all__ = ["CacheFront", "CachedFunction", "Store", "_forget_fills"]
 
 @disjoint_base
 class Store:
@@ -58,9 +58,10 @@ class Store:
     def stats(self) -> dict[str, int]:
         """The counters, true now.
 
-        `entries`, `hits`, `misses`, `insertions` (values stored), `replacements` (of those, in place of
-        a live value), `evictions` (to make room), `expirations`, `removals` (asked for),
-        `prototype_bytes` (taken by hot containers) and `prototype_bytes_limit`.
+        `entries`, `hits`, `misses`, `insertions` (values stored), `replacements` (of those, in place of a
+        live value), `evictions` (to make room), `expirations`, `removals` (asked for), `coalesced` (misses
+        answered by another caller's fill), `prototype_bytes` (taken by hot containers) and
+        `prototype_bytes_limit`.
         """
     def purge_expired(self) -> int:
         """Gives the memory of every expired entry back now; how many there were."""
@@ -92,10 +93,17 @@ class CachedFunction:
     """The native half of what `Cache.cached` returns; use that."""
 
     def __new__(
-        cls, cache: CacheFront, inner: Any, key_prefix: str | None, query_string: bool = False
+        cls,
+        cache: CacheFront,
+        inner: Any,
+        key_prefix: str | None,
+        query_string: bool = False,
+        single_flight: bool | None = None,
     ) -> CachedFunction: ...
     def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
     def __get__(self, instance: Any, owner: Any = None, /) -> Any: ...
     @property
     def _inner(self) -> Any: ...
     def _give_up(self) -> None: ...
+
+def _forget_fills() -> None: ...

@@ -2,8 +2,9 @@
 //!
 //! How a call travels: if the function was decorated with nothing that needs Python (see `_decorators.py`), the
 //! key is written from its prefix and `request.path`, and the store is asked. A value that is found is
-//! decoded for the caller, and that is all. In every other case, a miss above all, Flask-Caching's own
-//! decorated function runs with the same arguments: so the semantics can only ever be its.
+//! decoded for the caller, and that is all. In every other case Flask-Caching's own decorated function runs
+//! with the same arguments, so the semantics can only ever be its; on a miss, one caller at a time runs
+//! it for a key, and the others wait (see `flight.rs`).
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -11,11 +12,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
+use super::flight::{self, Place, Role};
 use super::front::{CacheFront, current_request};
 use super::imports::{FLASK_REQUEST, METHOD_TYPE};
 use super::query_keys::{QueryKeys, request_bytes};
 use super::store::Store;
-use crate::core::sync::{AtomicBool, Ordering};
+use crate::core::Ticket;
+use crate::core::sync::{Arc, AtomicBool, Ordering};
 
 /// How a key is made without Python code.
 enum KeyRule {
@@ -37,6 +40,26 @@ pub(super) struct CachedFunction {
     rule: Option<KeyRule>,
     /// False once the function that makes keys was replaced.
     native: AtomicBool,
+    /// The decorator's word on fills; None leaves it to the cache.
+    single_flight: Option<bool>,
+}
+
+/// What a look into the cache came to.
+enum Look<'py> {
+    Hit(Bound<'py, PyAny>),
+    /// Not there, in this store under this key.
+    Miss(Bound<'py, Store>, Vec<u8>),
+    /// Flask-Caching's code is to be asked, and nothing more.
+    Unusual,
+}
+
+impl<'py> Look<'py> {
+    fn into(store: Bound<'py, Store>, key: &[u8]) -> PyResult<Self> {
+        Ok(match Store::hit(&store, key)? {
+            Some(value) => Self::Hit(value),
+            None => Self::Miss(store, key.to_vec()),
+        })
+    }
 }
 
 /// What a call was given.
@@ -49,18 +72,20 @@ struct Call<'a, 'py> {
 impl CachedFunction {
     /// `key_prefix` is None where hits are not to be answered natively.
     #[new]
-    #[pyo3(signature = (cache, inner, key_prefix, query_string=false))]
+    #[pyo3(signature = (cache, inner, key_prefix, query_string=false, single_flight=None))]
     fn new(
         cache: &Bound<'_, CacheFront>,
         inner: &Bound<'_, PyAny>,
         key_prefix: Option<&str>,
         query_string: bool,
+        single_flight: Option<bool>,
     ) -> Self {
         Self {
             cache: cache.clone().unbind(),
             inner: inner.clone().unbind(),
             rule: key_prefix.and_then(|prefix| KeyRule::new(prefix, query_string)),
             native: AtomicBool::new(true),
+            single_flight,
         }
     }
 
@@ -77,11 +102,12 @@ impl CachedFunction {
     ) -> PyResult<Bound<'py, PyAny>> {
         let (this, py) = (slf.get(), slf.py());
         let call = Call { args, kwargs };
-        match this.hit(py, &call) {
-            Ok(Some(value)) => Ok(value),
+        match this.look(py, &call) {
+            Ok(Look::Hit(value)) => Ok(value),
+            Ok(Look::Miss(store, key)) => this.fill(&store, key, &call),
             // What went wrong goes wrong again in Flask-Caching's code, which knows what to do about it.
             Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
-            _ => this.inner.bind(py).call(args, kwargs),
+            _ => this.compute(py, &call),
         }
     }
 
@@ -110,52 +136,49 @@ impl CachedFunction {
 }
 
 impl CachedFunction {
-    /// The cached value, the caller's own; None wherever Flask-Caching's code has to be asked.
-    fn hit<'py>(
-        &self,
-        py: Python<'py>,
-        call: &Call<'_, 'py>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    fn look<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<Look<'py>> {
         let Some(rule) = &self.rule else {
-            return Ok(None);
+            return Ok(Look::Unusual);
         };
         let cache = self.cache.bind(py);
         if !self.native.load(Ordering::Relaxed) || !CacheFront::is_plain(cache)? || debugs(cache)? {
-            return Ok(None);
+            return Ok(Look::Unusual);
         }
         let backend = CacheFront::cache(cache)?;
-        let Ok(store) = backend.cast::<Store>() else {
-            return Ok(None);
+        let Ok(store) = backend.cast_into::<Store>() else {
+            return Ok(Look::Unusual);
         };
-        let request = match rule {
-            KeyRule::Fixed(key) => return Store::hit(store, key.as_bytes()),
-            _ => current_request(py)?,
-        };
-        let Some(request) = request else {
-            return Ok(None);
+        if let KeyRule::Fixed(key) = rule {
+            return Look::into(store, key.as_bytes());
+        }
+        let Some(request) = current_request(py)? else {
+            return Ok(Look::Unusual);
         };
         let path = request.getattr(intern!(py, "path"))?;
         let Ok(path) = path.cast_exact::<PyString>() else {
-            return Ok(None);
+            return Ok(Look::Unusual);
         };
         match rule {
-            KeyRule::Query(keys) => self.query_hit(store, &request, path.to_str()?, (keys, call)),
+            KeyRule::Query(keys) => match self.query_key(&request, path.to_str()?, keys, call)? {
+                Some(key) => Look::into(store, key.as_bytes()),
+                None => Ok(Look::Unusual),
+            },
             KeyRule::Path(before, after) => {
-                Store::hit(store, [before, path.to_str()?, after].concat().as_bytes())
+                Look::into(store, [before, path.to_str()?, after].concat().as_bytes())
             }
-            KeyRule::Fixed(_) => Ok(None),
+            KeyRule::Fixed(_) => Ok(Look::Unusual),
         }
     }
 
-    /// A hit under the key of the request's query.
-    fn query_hit<'py>(
+    /// The key of the request's query; None if the request is an unusual one.
+    fn query_key(
         &self,
-        store: &Bound<'py, Store>,
-        request: &Bound<'py, PyAny>,
+        request: &Bound<'_, PyAny>,
         path: &str,
-        (keys, call): (&QueryKeys, &Call<'_, 'py>),
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = store.py();
+        keys: &QueryKeys,
+        call: &Call<'_, '_>,
+    ) -> PyResult<Option<Arc<str>>> {
+        let py = request.py();
         let query = request.getattr(intern!(py, "query_string"))?;
         // Another class may read its arguments in another way.
         if !FLASK_REQUEST.is(&request.get_type())? || !query.is_exact_instance_of::<PyBytes>() {
@@ -164,11 +187,74 @@ impl CachedFunction {
         let generation = self.cache.get().generation();
         let request = request_bytes(path, query.cast_exact::<PyBytes>()?.as_bytes());
         if let Some(key) = keys.find(&request, generation) {
-            return Store::hit(store, key.as_bytes());
+            return Ok(Some(key));
         }
         let key = self.make_key(py, call)?;
         keys.remember(request, &key, generation);
-        Store::hit(store, key.as_bytes())
+        Ok(Some(Arc::from(key)))
+    }
+
+    /// Runs the function, or waits for somebody who is running it and looks again, once.
+    fn fill<'py>(
+        &self,
+        store: &Bound<'py, Store>,
+        key: Vec<u8>,
+        call: &Call<'_, 'py>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let py = store.py();
+        let (place, ticket) = Store::place(store, key)?;
+        match fail_open(py, self.role(py, &place, ticket))? {
+            Some((Role::Lead(leader), _)) => {
+                let result = self.compute(py, call);
+                let stored = Store::holds(store, &place.key).unwrap_or(false);
+                leader.finish(stored);
+                result
+            }
+            Some((Role::Follow(follower), patience)) => {
+                fail_open(py, follower.wait(patience))?;
+                drop(follower);
+                match Store::hit(store, &place.key)? {
+                    Some(value) => {
+                        Store::count_coalesced(store);
+                        Ok(value)
+                    }
+                    None => self.compute(py, call),
+                }
+            }
+            _ => self.compute(py, call),
+        }
+    }
+
+    /// What this caller is to do, and how long to wait, in seconds; None where nobody is to wait.
+    fn role<'py>(
+        &self,
+        py: Python<'py>,
+        place: &Place,
+        ticket: Ticket,
+    ) -> PyResult<Option<(Role<'py>, f64)>> {
+        match self.patience(py)? {
+            Some(patience) => {
+                let role = flight::join(py, place, ticket, patience)?;
+                Ok(Some((role, patience)))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Flask-Caching's own decorated function.
+    fn compute<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+        self.inner.bind(py).call(call.args, call.kwargs)
+    }
+
+    /// How long a caller waits for another, in seconds; None if nobody is to wait.
+    fn patience(&self, py: Python<'_>) -> PyResult<Option<f64>> {
+        let cache = self.cache.bind(py);
+        let wanted = match self.single_flight {
+            Some(wanted) => wanted,
+            None => cache.getattr(intern!(py, "_single_flight"))?.is_truthy()?,
+        };
+        let seconds: f64 = cache.getattr(intern!(py, "_fill_timeout"))?.extract()?;
+        Ok(wanted.then_some(seconds))
     }
 
     /// The key, by Flask-Caching.
@@ -207,5 +293,16 @@ fn debugs(cache: &Bound<'_, CacheFront>) -> PyResult<bool> {
     match config.cast::<PyDict>()?.get_item(intern!(py, "DEBUG"))? {
         Some(debug) => debug.is_truthy(),
         None => Ok(true),
+    }
+}
+
+/// The function runs even if the way to it fails; but what interrupts the caller does so.
+fn fail_open<T: Default>(py: Python<'_>, result: PyResult<T>) -> PyResult<T> {
+    match result {
+        Err(error) if error.is_instance_of::<PyException>(py) => {
+            error.write_unraisable(py, None);
+            Ok(T::default())
+        }
+        other => other,
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 21] = [
+static ALL: [&Imported; 23] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -68,7 +68,9 @@ static ALL: [&Imported; 21] = [
     &CURRENT_APP,
     &CURRENT_REQUEST,
     &FLASK_CACHING_CACHE,
+    &FILL_CONTEXT,
     &FLASK_REQUEST,
+    &IN_EVENT_LOOP,
     &METHOD_TYPE,
 ];
 
@@ -96,3 +98,6 @@ pub(super) static CURRENT_REQUEST: Imported =
 pub(super) static FLASK_CACHING_CACHE: Imported = Imported::new("flask_caching", "Cache");
 pub(super) static METHOD_TYPE: Imported = Imported::new("types", "MethodType");
 pub(super) static FLASK_REQUEST: Imported = Imported::new("flask", "Request");
+pub(super) static FILL_CONTEXT: Imported = Imported::new("flask_rustcache._compat", "FILL_CONTEXT");
+pub(super) static IN_EVENT_LOOP: Imported =
+    Imported::new("flask_rustcache._compat", "in_event_loop");

@@ -5,6 +5,7 @@ mod clock;
 mod codec;
 mod errors;
 mod ffi;
+mod flight;
 mod front;
 mod imports;
 mod key;
@@ -23,6 +24,8 @@ use pyo3::prelude::*;
 mod _native {
     #[pymodule_export]
     use super::cached::CachedFunction;
+    #[pymodule_export]
+    use super::flight::_forget_fills;
     #[pymodule_export]
     use super::front::CacheFront;
     #[pymodule_export]

@@ -25,6 +25,7 @@ use super::settings::{Overrides, Settings};
 use super::timeout::Timeout;
 use super::value::Stored;
 use super::vault::Vault;
+use crate::core::sync::AtomicU64;
 use crate::core::{self, StoreConfig, When};
 use arithmetic::Delta;
 use engine::Find;
@@ -37,6 +38,8 @@ pub(super) struct Store {
     vault: Vault,
     settings: Settings,
     budget: Arc<Budget>,
+    /// Misses that were answered by another caller's fill.
+    coalesced: AtomicU64,
 }
 
 #[pymethods]
@@ -55,6 +58,7 @@ impl Store {
             vault: Vault::new(py),
             settings: Settings::new(),
             budget: Arc::default(),
+            coalesced: AtomicU64::new(0),
         }
     }
 

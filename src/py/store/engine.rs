@@ -6,9 +6,11 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Store;
-use crate::core::{self, Evicted, Inserted, Instant, When};
+use crate::core::sync::Ordering;
+use crate::core::{self, Evicted, Inserted, Instant, Ticket, When};
 use crate::py::clock::{self, Source};
 use crate::py::ffi;
+use crate::py::flight::{Place, fill_to_store_for};
 use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
 use crate::py::key::{number_bytes, number_of, plain_text, unusual_text};
@@ -119,6 +121,26 @@ impl Store {
         found.map_or(Ok(None), |stored| Self::decode(slf, stored))
     }
 
+    /// Where fills of a key wait for each other, and what a fill that begins now is stored with.
+    pub(in crate::py) fn place(slf: &Bound<'_, Self>, key: Vec<u8>) -> PyResult<(Place, Ticket)> {
+        let ticket = slf.get().core()?.ticket(&key);
+        let store = slf.as_ptr() as usize;
+        let key = key.into_boxed_slice();
+        Ok((Place { store, key }, ticket))
+    }
+
+    /// Is there a live entry of that str key? Counts nothing.
+    pub(in crate::py) fn holds(slf: &Bound<'_, Self>, key: &[u8]) -> PyResult<bool> {
+        let now = Self::begin(slf)?;
+        let held = slf.get().core()?.peek(key, now, |_, _| ());
+        Ok(held.is_some())
+    }
+
+    /// A follower found what its leader stored.
+    pub(in crate::py) fn count_coalesced(slf: &Bound<'_, Self>) {
+        slf.get().coalesced.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// The caller's own value. None if a custom serializer's object was taken out meanwhile.
     pub(super) fn decode<'py>(
         slf: &Bound<'py, Self>,
@@ -172,7 +194,18 @@ impl Store {
         let Some(lifetime) = timeout.lifetime(now) else {
             return Self::put_dead(slf, key, now, when);
         };
+        // A value that was long in the making may not be wanted any more; a condition of its own comes first.
+        let fill = if when == When::Always {
+            fill_to_store_for(py)?
+        } else {
+            None
+        };
+        let address = slf.as_ptr() as usize;
         let stored = this.with_key(key, Find::Make, |core, key| {
+            let ticket = fill
+                .as_ref()
+                .and_then(|fill| fill.get().ticket(address, key));
+            let when = ticket.map_or(when, When::IfTicket);
             let Inserted { stored, evicted } = core.insert(key, stored, lifetime, now, when);
             this.bury(py, evicted);
             stored
@@ -190,7 +223,7 @@ impl Store {
         when: When,
     ) -> PyResult<bool> {
         match when {
-            When::Always => Self::remove(slf, key, now).map(|_| true),
+            When::Always | When::IfTicket(_) => Self::remove(slf, key, now).map(|_| true),
             When::IfAbsent => Self::has(slf, key).map(|found| !found),
         }
     }

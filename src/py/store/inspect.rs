@@ -5,6 +5,7 @@ use pyo3::types::PyDict;
 
 use super::Store;
 use super::engine::Find;
+use crate::core::sync::Ordering;
 use crate::core::{Evicted, Instant};
 use crate::py::key::{number_of, text_object};
 use crate::py::value::Stored;
@@ -43,6 +44,7 @@ pub(super) fn stats<'py>(slf: &Bound<'py, Store>) -> PyResult<Bound<'py, PyDict>
     stats.set_item("evictions", core.evictions)?;
     stats.set_item("expirations", core.expirations)?;
     stats.set_item("removals", core.removals)?;
+    stats.set_item("coalesced", this.coalesced.load(Ordering::Relaxed))?;
     stats.set_item("prototype_bytes", this.budget.used())?;
     stats.set_item("prototype_bytes_limit", this.budget.limit())?;
     Ok(stats)

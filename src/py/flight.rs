@@ -1,0 +1,343 @@
+//! Fills: while one caller runs the function for a key, others wait for it instead of running it too.
+//!
+//! Nothing is handed from one caller to another. Whoever waited looks into the cache again, and finds there
+//! what the leader stored, decoded for itself and counted as a hit; where nothing was stored, it runs the
+//! function itself. So waiting can only ever cost time, and the time is bounded.
+//!
+//! A caller is known by its context (a `contextvars` chain of the fills it is in), never by its thread: a
+//! coroutine moves between threads, and greenlets share one. Nobody waits for a fill of its own
+//! chain, nor for a leader that is itself waiting: so there is never a circle of waiting.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use ahash::RandomState;
+use pyo3::intern;
+use pyo3::prelude::*;
+
+use super::ffi;
+use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP};
+use crate::core::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::core::{Instant, Ticket, coarse_now};
+
+/// For so long a key whose last fill stored nothing is not waited for: its callers run in parallel.
+const FRUITLESS_NANOS: u64 = 10_000_000_000;
+/// How many such keys are remembered; when there are more, all are forgotten.
+const MOST_FRUITLESS: usize = 1024;
+
+/// A store, by its address while it lives, and a key in it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct Place {
+    pub(super) store: usize,
+    pub(super) key: Box<[u8]>,
+}
+
+/// A fill that the present context leads, and those around it.
+#[pyclass(frozen, module = "flask_rustcache._native")]
+pub(super) struct Fill {
+    context: u64,
+    place: Place,
+    ticket: Ticket,
+    around: Option<Py<Fill>>,
+}
+
+struct Flight {
+    number: u64,
+    leader: u64,
+    since: Instant,
+    /// What followers wait for; made by the first of them.
+    landed: Option<Py<PyAny>>,
+}
+
+#[derive(Default)]
+struct Flights {
+    last: u64,
+    in_the_air: HashMap<Place, Flight, RandomState>,
+    /// Contexts that wait now, and how many of their callers do.
+    waiting: HashMap<u64, usize, RandomState>,
+    fruitless: HashMap<Place, Instant, RandomState>,
+}
+
+static FLIGHTS: LazyLock<Mutex<Flights>> = LazyLock::new(Mutex::default);
+static CONTEXTS: AtomicU64 = AtomicU64::new(0);
+/// Fills in the air: while there are none, no `set` need look for its fill.
+static AIRBORNE: AtomicUsize = AtomicUsize::new(0);
+
+/// What a caller is to do.
+pub(super) enum Role<'py> {
+    /// Run the function; others wait until this is dropped.
+    Lead(Leader<'py>),
+    /// Wait for this, then look again.
+    Follow(Follower<'py>),
+    /// Run the function, and let nobody wait.
+    Alone,
+}
+
+impl Flights {
+    fn is_fruitless(&self, place: &Place, now: Instant) -> bool {
+        let until = self.fruitless.get(place);
+        until.is_some_and(|until| now < *until)
+    }
+
+    fn remember_fruitless(&mut self, place: Place, now: Instant) {
+        if self.fruitless.len() >= MOST_FRUITLESS {
+            self.fruitless.clear();
+        }
+        self.fruitless
+            .insert(place, now.saturating_add(FRUITLESS_NANOS));
+    }
+
+    fn take_off(&mut self, place: &Place, leader: u64, now: Instant) -> (u64, Option<Flight>) {
+        self.last += 1;
+        let flight = Flight {
+            number: self.last,
+            leader,
+            since: now,
+            landed: None,
+        };
+        (self.last, self.in_the_air.insert(place.clone(), flight))
+    }
+}
+
+/// Finds out what a caller that missed is to do. `patience` is how long a fill may take, in seconds.
+pub(super) fn join<'py>(
+    py: Python<'py>,
+    place: &Place,
+    ticket: Ticket,
+    patience: f64,
+) -> PyResult<Role<'py>> {
+    let around = current_fill(py)?;
+    if around
+        .as_ref()
+        .is_some_and(|fill| fill.get().is_within(place))
+    {
+        return Ok(Role::Alone);
+    }
+    let context = around.as_ref().map_or_else(
+        || CONTEXTS.fetch_add(1, Ordering::Relaxed) + 1,
+        |fill| fill.get().context,
+    );
+    let now = coarse_now();
+    let mut flights = FLIGHTS.lock();
+    if flights.is_fruitless(place, now) {
+        return Ok(Role::Alone);
+    }
+    let other = flights.in_the_air.get(place).map(|flight| {
+        let overdue = flight.since.saturating_add(nanos(patience)).is_due(now);
+        (flight.number, flight.leader, overdue)
+    });
+    match other {
+        Some((_, leader, _)) if leader == context || flights.waiting.contains_key(&leader) => {
+            Ok(Role::Alone)
+        }
+        Some((number, _, false)) => {
+            *flights.waiting.entry(context).or_default() += 1;
+            drop(flights);
+            Follower::begin(py, place, number, context)
+        }
+        // Nobody leads, or somebody who will never land.
+        _ => {
+            let (number, overdue) = flights.take_off(place, context, now);
+            drop(flights);
+            wake(py, overdue);
+            Leader::new(
+                py,
+                Fill {
+                    context,
+                    place: place.clone(),
+                    ticket,
+                    around: around.map(Bound::unbind),
+                },
+                number,
+            )
+            .map(Role::Lead)
+        }
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates: a negative time is none, a huge one for ever"
+)]
+fn nanos(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
+
+/// The caller that runs the function.
+pub(super) struct Leader<'py> {
+    fill: Bound<'py, Fill>,
+    token: Option<Bound<'py, PyAny>>,
+    number: u64,
+    fruitless: bool,
+}
+
+impl<'py> Leader<'py> {
+    fn new(py: Python<'py>, fill: Fill, number: u64) -> PyResult<Self> {
+        AIRBORNE.fetch_add(1, Ordering::Relaxed);
+        let place = fill.place.clone();
+        let fill = Bound::new(py, fill).inspect_err(|_| land(py, &place, number, false))?;
+        // Whatever happens from here on, it lands when it is dropped.
+        let mut leader = Self {
+            fill,
+            token: None,
+            number,
+            fruitless: false,
+        };
+        let variable = FILL_CONTEXT.get(py)?;
+        let token = variable.call_method1(intern!(py, "set"), (&leader.fill,))?;
+        leader.token = Some(token);
+        Ok(leader)
+    }
+
+    /// The function has returned, or raised; was anything stored?
+    pub(super) fn finish(mut self, stored: bool) {
+        self.fruitless = !stored;
+    }
+}
+
+impl Drop for Leader<'_> {
+    fn drop(&mut self) {
+        let py = self.fill.py();
+        if let Some(token) = self.token.take() {
+            // Fails only in another context than it was set in, where there is nothing to reset.
+            drop(
+                FILL_CONTEXT
+                    .get(py)
+                    .and_then(|variable| variable.call_method1(intern!(py, "reset"), (token,))),
+            );
+        }
+        land(py, &self.fill.get().place, self.number, self.fruitless);
+    }
+}
+
+/// Ends a flight, if it is still this one, and lets its followers go.
+fn land(py: Python<'_>, place: &Place, number: u64, fruitless: bool) {
+    AIRBORNE.fetch_sub(1, Ordering::Relaxed);
+    let now = coarse_now();
+    let mut flights = FLIGHTS.lock();
+    let own = flights
+        .in_the_air
+        .get(place)
+        .is_some_and(|flight| flight.number == number);
+    let landed = own.then(|| flights.in_the_air.remove(place)).flatten();
+    if fruitless {
+        flights.remember_fruitless(place.clone(), now);
+    } else {
+        flights.fruitless.remove(place);
+    }
+    drop(flights);
+    wake(py, landed);
+}
+
+/// Lets the followers of a flight go. Out of every lock: this runs Python code.
+fn wake(py: Python<'_>, flight: Option<Flight>) {
+    if let Some(event) = flight.and_then(|flight| flight.landed)
+        && let Err(error) = event.bind(py).call_method0(intern!(py, "set"))
+    {
+        error.write_unraisable(py, None);
+    }
+}
+
+/// A caller that waits.
+pub(super) struct Follower<'py> {
+    event: Option<Bound<'py, PyAny>>,
+    context: u64,
+}
+
+impl<'py> Follower<'py> {
+    fn begin(py: Python<'py>, place: &Place, number: u64, context: u64) -> PyResult<Role<'py>> {
+        // From here on the context is taken off the list of those who wait when this is dropped.
+        let mut follower = Self {
+            event: None,
+            context,
+        };
+        if IN_EVENT_LOOP.get(py)?.call0()?.is_truthy()? {
+            // Waiting would stop every other task of the loop, the leader perhaps among them.
+            return Ok(Role::Alone);
+        }
+        // Late-bound: gevent patches it.
+        let made = py.import("threading")?.call_method0(intern!(py, "Event"))?;
+        let mut flights = FLIGHTS.lock();
+        if let Some(flight) = flights.in_the_air.get_mut(place)
+            && flight.number == number
+        {
+            let event = flight.landed.get_or_insert_with(|| made.clone().unbind());
+            follower.event = Some(event.bind(py).clone());
+        }
+        drop(flights);
+        Ok(Role::Follow(follower))
+    }
+
+    /// Waits until the leader has landed, or for so many seconds. Raises what a signal handler raises.
+    pub(super) fn wait(&self, seconds: f64) -> PyResult<()> {
+        let Some(event) = &self.event else {
+            // It landed before we could begin to wait.
+            return Ok(());
+        };
+        event
+            .call_method1(intern!(event.py(), "wait"), (seconds,))
+            .map(drop)
+    }
+}
+
+impl Drop for Follower<'_> {
+    fn drop(&mut self) {
+        let mut flights = FLIGHTS.lock();
+        if let Some(callers) = flights.waiting.get_mut(&self.context) {
+            *callers -= 1;
+            if *callers == 0 {
+                flights.waiting.remove(&self.context);
+            }
+        }
+    }
+}
+
+impl Fill {
+    /// Is this fill, or one around it, for that place?
+    fn is_within(&self, place: &Place) -> bool {
+        self.place == *place
+            || self
+                .around
+                .as_ref()
+                .is_some_and(|around| around.get().is_within(place))
+    }
+
+    /// How many fills this context leads.
+    fn depth(&self) -> usize {
+        1 + self
+            .around
+            .as_ref()
+            .map_or(0, |around| around.get().depth())
+    }
+
+    /// The ticket to store a value with, if that is what this fill is for.
+    pub(super) fn ticket(&self, store: usize, key: &[u8]) -> Option<Ticket> {
+        (self.place.store == store && *self.place.key == *key).then_some(self.ticket)
+    }
+}
+
+/// The innermost fill that the present context leads.
+fn current_fill(py: Python<'_>) -> PyResult<Option<Bound<'_, Fill>>> {
+    let fill = ffi::context_value(FILL_CONTEXT.get(py)?)?;
+    Ok(fill.and_then(|fill| fill.cast_into::<Fill>().ok()))
+}
+
+/// The same, at the price of one load while nothing is in the air.
+#[inline]
+pub(super) fn fill_to_store_for(py: Python<'_>) -> PyResult<Option<Bound<'_, Fill>>> {
+    if AIRBORNE.load(Ordering::Relaxed) == 0 {
+        return Ok(None);
+    }
+    current_fill(py)
+}
+
+/// In a forked child: its parent's other threads, and what they led, are not here.
+#[pyfunction]
+pub(super) fn _forget_fills(py: Python<'_>) {
+    let forgotten = std::mem::take(&mut *FLIGHTS.lock());
+    let own = current_fill(py).ok().flatten();
+    let depth = own.map_or(0, |fill| fill.get().depth());
+    AIRBORNE.store(depth, Ordering::Relaxed);
+    drop(forgotten);
+}
