@@ -1,5 +1,8 @@
 """What the tests of views share: applications on RustCache, through our ``Cache`` and Flask-Caching's."""
 
+from contextlib import contextmanager
+from unittest import mock
+
 import flask_caching
 import flask_rustcache
 from flask import Flask
@@ -40,3 +43,46 @@ def backend_of(app, cache):
 def facts(answer):
     """What a visitor gets: status, headers in their order, body."""
     return answer.status, list(answer.headers), answer.get_data()
+
+
+@contextmanager
+def upstream_calls():
+    """Collect the functions that Flask-Caching's own decorator made a key for, so asked itself.
+
+    Patching a method of the cache would end the native path, so it is a function of its module that is
+    patched: the default ``make_cache_key`` reads the names of the decorated function's arguments by it.
+    """
+    calls = []
+    real = flask_caching.get_arg_names
+
+    def counting(function):
+        calls.append(function)
+        return real(function)
+
+    with mock.patch.object(flask_caching, "get_arg_names", counting):
+        yield calls
+
+
+def one_view(app, cache, **options):
+    """Add the views ``/`` and ``/<name>``, which say how often they ran."""
+    runs = []
+
+    @app.route("/", defaults={"name": ""})
+    @app.route("/<path:name>")
+    @cache.cached(60, **options)
+    def page(name):
+        runs.append(name)
+        return f"run {len(runs)}"
+
+    return page
+
+
+def text(app, path="/"):
+    return app.test_client().get(path).text
+
+
+def native(app, path="/"):
+    """Whether a request is answered without Flask-Caching's code, and what the answer is."""
+    with upstream_calls() as calls:
+        answer = text(app, path)
+    return not calls, answer

@@ -212,6 +212,35 @@ def test_make_cache_key_is_writable(cache_class):
     assert set(backend_of(app, cache)._cache) == {"view//ann", "one for all"}
 
 
+def test_uncached_is_writable(cache_class):
+    """K10: upstream documents it as such; what is called stays what was decorated."""
+    app, cache, runs = build(cache_class)
+    page = cache.cached(60, key_prefix="page")(lambda: runs.count("page"))
+    page.uncached = other = lambda: "other"
+    assert page.uncached is other
+    assert [page(), page()] == [1, 1]
+    with app.app_context():
+        cache.clear()
+    assert page() == 2
+
+
+def test_delete_cached_of_a_wrapped_view(cache_class):
+    """K10: a decorator above ours carries its attributes, so upstream's verbs take the outer function."""
+    app, cache, runs = build(cache_class)
+
+    @app.route("/")
+    @counted(runs, "above")
+    @cache.cached(60)
+    def page():
+        return f"run {runs.count('page')}"
+
+    client = app.test_client()
+    assert client.get("/").text == "run 1"
+    with app.app_context():
+        assert cache.delete_cached(page, "/") is True
+    assert client.get("/").text == "run 2"
+
+
 def test_delete_cached(cache_class):
     """K10: the key of a decorated function finds its entry."""
     app, cache, runs = build(cache_class)

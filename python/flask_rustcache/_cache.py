@@ -98,7 +98,7 @@ class Cache(CacheFront, flask_caching.Cache):
                 unless=unless,
                 forced_update=forced_update,
                 is_stale=is_stale,
-                response_filter=PrivateFilter(self, function, response_filter),
+                response_filter=PrivateFilter(lambda: self._store_private, function, response_filter),
                 query_string=query_string,
                 hash_method=hash_method,
                 cache_none=cache_none,

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response
 
-from ._native import CachedFunction
+from ._native import CachedFunction, CacheFront
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    from ._cache import Cache
 
 
 class CachedView(CachedFunction):
@@ -26,7 +24,7 @@ class CachedView(CachedFunction):
 
     def __init__(
         self,
-        cache: Cache,
+        cache: CacheFront,
         inner: Any,
         key_prefix: str | None,
         query_string: bool = False,
@@ -75,21 +73,26 @@ class PrivateFilter:
     """A ``response_filter`` that keeps one visitor's response from being served to another.
 
     Args:
-        cache: Its ``CACHE_STORE_PRIVATE`` turns the filter off.
+        stores_private: Whether the filter is turned off; asked at each miss.
         function: The decorated function, for the warning.
         also: The user's own filter, or None.
     """
 
-    def __init__(self, cache: Cache, function: Callable[..., Any], also: Callable[..., Any] | None) -> None:
+    def __init__(
+        self,
+        stores_private: Callable[[], bool],
+        function: Callable[..., Any],
+        also: Callable[..., Any] | None,
+    ) -> None:
         """Filters for one decorated function."""
-        self._cache, self._function, self._also = cache, function, also
+        self._stores_private, self._function, self._also = stores_private, function, also
         self._warned = False
 
     def __call__(self, value: Any) -> bool:
         """Whether to store what the function returned."""
         if self._also is not None and not self._also(value):
             return False
-        if self._cache._store_private or not _is_private(value):
+        if self._stores_private() or not _is_private(value):
             return True
         if not self._warned:
             self._warned = True

@@ -1,7 +1,6 @@
 //! What the store holds per key.
 
 use super::clock::Instant;
-use super::slab::{LINKS, Link};
 
 /// A key as the store keeps it: its bytes and nothing else.
 pub type Key = Box<[u8]>;
@@ -68,6 +67,30 @@ impl Version {
     pub(super) const fn from_count(count: u64) -> Self {
         Self(count)
     }
+}
+
+/// No token: the end of a queue.
+pub(super) const NIL: u32 = u32::MAX;
+
+/// How many orders an entry is part of.
+pub(super) const LINKS: usize = 2;
+/// The policy's queues.
+pub(super) const POLICY: usize = 0;
+/// The expiry's runs.
+pub(super) const EXPIRY: usize = 1;
+
+/// An entry's neighbours in one queue.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Link {
+    pub(super) previous: u32,
+    pub(super) next: u32,
+}
+
+impl Link {
+    pub(super) const UNLINKED: Self = Self {
+        previous: NIL,
+        next: NIL,
+    };
 }
 
 /// One key with its value, and its place in every order that it is part of.

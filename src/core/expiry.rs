@@ -13,7 +13,8 @@
 //! operation costs a move in the heap of runs: logarithmic, small memory, no entry touched.
 
 use super::clock::Instant;
-use super::slab::{EXPIRY, Queue, Slab};
+use super::entry::EXPIRY;
+use super::slab::{Queue, Slab};
 
 /// Runs that new deadlines may be appended to: as many different timeouts as are in common use get a
 /// run each. The one used least recently is closed to make room, and only drains from then on.

@@ -1,7 +1,25 @@
 //! A key and a value on their way into a shard.
 
 use super::entry::Lifetime;
-use super::store::When;
+use super::generations::Ticket;
+
+/// On what condition a value is inserted.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum When {
+    /// In any case: the value takes the place of one that is there.
+    Always,
+    /// Only if no live entry is there. An expired one counts as absent.
+    IfAbsent,
+    /// As `Always`, but only if the key was not removed, nor given a value in any other way, since the
+    /// ticket was handed out.
+    IfTicket(Ticket),
+}
+
+impl When {
+    pub(super) const fn overwrites(self) -> bool {
+        matches!(self, Self::Always | Self::IfTicket(_))
+    }
+}
 
 /// A key with its hash.
 #[derive(Copy, Clone, Debug)]

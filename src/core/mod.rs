@@ -32,5 +32,6 @@ pub use config::{ConfigError, StoreConfig};
 pub use entry::{Freshness, Key, Lifetime, Version};
 pub use evicted::{Evicted, IntoIter, RemovalCause, Removed};
 pub use generations::Ticket;
+pub use incoming::When;
 pub use stats::Stats;
-pub use store::{Inserted, Store, When};
+pub use store::{Inserted, Store};

@@ -1,30 +1,6 @@
 //! Where entries live: slots named by token (slot number), and queues linked through the slots.
 
-use super::entry::Entry;
-
-/// No token: the end of a queue.
-pub(super) const NIL: u32 = u32::MAX;
-
-/// How many orders an entry is part of.
-pub(super) const LINKS: usize = 2;
-/// The policy's queues.
-pub(super) const POLICY: usize = 0;
-/// The expiry's runs.
-pub(super) const EXPIRY: usize = 1;
-
-/// An entry's neighbours in one queue.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub(super) struct Link {
-    pub(super) previous: u32,
-    pub(super) next: u32,
-}
-
-impl Link {
-    pub(super) const UNLINKED: Self = Self {
-        previous: NIL,
-        next: NIL,
-    };
-}
+use super::entry::{Entry, Link, NIL};
 
 #[derive(Debug)]
 enum Slot<V> {
@@ -267,7 +243,7 @@ impl<const LINK: usize> Queue<LINK> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::core::entry::{Lifetime, Version};
+    use crate::core::entry::{Lifetime, POLICY, Version};
 
     pub(in crate::core) fn entry(value: u32, lifetime: Lifetime) -> Entry<u32> {
         let version = Version::from_count(0);

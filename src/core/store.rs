@@ -12,7 +12,7 @@ use super::config::{ConfigError, StoreConfig};
 use super::entry::{Entry, Lifetime, Version};
 use super::evicted::{Evicted, RemovalCause};
 use super::generations::Ticket;
-use super::incoming::{Hashed, Incoming, Outcome};
+use super::incoming::{Hashed, Incoming, Outcome, When};
 use super::shard::Shard;
 use super::sync::{Arc, Mutex, Padded};
 
@@ -21,24 +21,6 @@ const SLOTS_PER_LOCK: u32 = 256;
 /// Of this many calls on a shard, one looks after another shard too. That shard clears away several
 /// entries per visit, so this keeps up with one new entry per call.
 const CALLS_PER_VISIT: usize = 8;
-
-/// On what condition a value is inserted.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub enum When {
-    /// In any case: the value takes the place of one that is there.
-    Always,
-    /// Only if no live entry is there. An expired one counts as absent.
-    IfAbsent,
-    /// As `Always`, but only if the key was not removed, nor given a value in any other way, since the
-    /// ticket was handed out.
-    IfTicket(Ticket),
-}
-
-impl When {
-    pub(super) const fn overwrites(self) -> bool {
-        matches!(self, Self::Always | Self::IfTicket(_))
-    }
-}
 
 /// What came of an insertion.
 #[must_use = "it holds what the caller has to drop"]

@@ -12,8 +12,8 @@
 //! accessed twice before it leaves, and it does as badly as LRU. Also slow to drop what was hot in
 //! the past.
 
-use super::super::entry::Entry;
-use super::super::slab::{POLICY, Queue, Slab};
+use super::super::entry::{Entry, POLICY};
+use super::super::slab::{Queue, Slab};
 use super::ghost::Ghost;
 
 /// The values of `Entry::queue`.

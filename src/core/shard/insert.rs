@@ -4,9 +4,8 @@ use super::Shard;
 use crate::core::clock::Instant;
 use crate::core::entry::{Entry, Key, Lifetime, Version};
 use crate::core::evicted::{Evicted, RemovalCause};
-use crate::core::incoming::{Incoming, Outcome};
+use crate::core::incoming::{Incoming, Outcome, When};
 use crate::core::policy::Policy;
-use crate::core::store::When;
 
 impl<V> Shard<V> {
     /// Stores a value, or says why not.

@@ -1,7 +1,6 @@
 use super::*;
 use crate::core::entry::Lifetime;
-use crate::core::incoming::{Incoming, Outcome};
-use crate::core::store::When;
+use crate::core::incoming::{Incoming, Outcome, When};
 
 const SOON: Instant = Instant::from_nanos(10);
 
