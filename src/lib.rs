@@ -3,7 +3,7 @@
 //! Three storeys, and dependencies point down only:
 //!
 //! * `python/flask_rustcache` (Python): options, Flask objects; takes no native lock.
-//! * [`py`]: Python objects to stored values and back, key bytes, the `Store` class. Owns no cache policy.
+//! * `py` (with the feature `python`): Python objects to stored values and back, key bytes, the `Store` class. Owns no cache policy.
 //! * [`core`]: store, shards, eviction, expiry, counters. Compiles and is tested with no Python present.
 //!
 //! The rules that keep the storeys honest:
