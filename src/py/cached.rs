@@ -12,12 +12,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::flight::{self, Place, Role};
+use super::flight::{Caller, Place, Role};
 use super::front::{CacheFront, current_request};
 use super::imports::{FLASK_REQUEST, METHOD_TYPE};
 use super::query_keys::{QueryKeys, request_bytes};
 use super::store::Store;
-use crate::core::Ticket;
 use crate::core::sync::{Arc, AtomicBool, Ordering};
 
 /// How a key is made without Python code.
@@ -61,6 +60,9 @@ impl<'py> Look<'py> {
         })
     }
 }
+
+/// A caller, what it is to do, and how long it waits, in seconds.
+type Asked<'py> = (Caller<'py>, Role<'py>, f64);
 
 /// What a call was given.
 struct Call<'a, 'py> {
@@ -202,43 +204,44 @@ impl CachedFunction {
         call: &Call<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let py = store.py();
-        let (place, ticket) = Store::place(store, key)?;
-        match fail_open(py, self.role(py, &place, ticket))? {
-            Some((Role::Lead(leader), _)) => {
-                let result = self.compute(py, call);
-                let stored = Store::holds(store, &place.key).unwrap_or(false);
-                leader.finish(stored);
-                result
-            }
-            Some((Role::Follow(follower), patience)) => {
+        let place = Store::place(store, key);
+        let Some((caller, role, patience)) = fail_open(py, self.role(py, &place))? else {
+            return self.compute(py, call);
+        };
+        let flight = match role {
+            Role::Lead(number) => Some(number),
+            Role::Alone => None,
+            Role::Follow(follower) => {
                 fail_open(py, follower.wait(patience))?;
                 drop(follower);
-                match Store::hit(store, &place.key)? {
-                    Some(value) => {
-                        Store::count_coalesced(store);
-                        Ok(value)
-                    }
-                    None => self.compute(py, call),
+                if let Some(value) = Store::hit(store, &place.key)? {
+                    Store::count_coalesced(store);
+                    return Ok(value);
                 }
+                None
             }
-            _ => self.compute(py, call),
+        };
+        let ticket = Store::ticket(store, &place.key)?;
+        let filling = fail_open(
+            py,
+            caller.begin(py, (place.clone(), ticket), flight).map(Some),
+        )?;
+        let result = self.compute(py, call);
+        let stored = Store::holds(store, &place.key).unwrap_or(false);
+        if let Some(filling) = filling {
+            filling.finish(stored);
         }
+        result
     }
 
-    /// What this caller is to do, and how long to wait, in seconds; None where nobody is to wait.
-    fn role<'py>(
-        &self,
-        py: Python<'py>,
-        place: &Place,
-        ticket: Ticket,
-    ) -> PyResult<Option<(Role<'py>, f64)>> {
-        match self.patience(py)? {
-            Some(patience) => {
-                let role = flight::join(py, place, ticket, patience)?;
-                Ok(Some((role, patience)))
-            }
-            None => Ok(None),
-        }
+    /// Who calls, what it is to do, and how long it waits, in seconds; None where nobody is to wait.
+    fn role<'py>(&self, py: Python<'py>, place: &Place) -> PyResult<Option<Asked<'py>>> {
+        let Some(patience) = self.patience(py)? else {
+            return Ok(None);
+        };
+        let caller = Caller::present(py)?;
+        let role = caller.join(py, place, patience)?;
+        Ok(Some((caller, role, patience)))
     }
 
     /// Flask-Caching's own decorated function.

@@ -60,13 +60,13 @@ struct Flights {
 
 static FLIGHTS: LazyLock<Mutex<Flights>> = LazyLock::new(Mutex::default);
 static CONTEXTS: AtomicU64 = AtomicU64::new(0);
-/// Fills in the air: while there are none, no `set` need look for its fill.
+/// Functions that are being run for a key: while there are none, no `set` need look for its fill.
 static AIRBORNE: AtomicUsize = AtomicUsize::new(0);
 
-/// What a caller is to do.
+/// What a caller that missed is to do.
 pub(super) enum Role<'py> {
-    /// Run the function; others wait until this is dropped.
-    Lead(Leader<'py>),
+    /// Run the function under this number; others wait for it.
+    Lead(u64),
     /// Wait for this, then look again.
     Follow(Follower<'py>),
     /// Run the function, and let nobody wait.
@@ -99,59 +99,91 @@ impl Flights {
     }
 }
 
-/// Finds out what a caller that missed is to do. `patience` is how long a fill may take, in seconds.
-pub(super) fn join<'py>(
-    py: Python<'py>,
-    place: &Place,
-    ticket: Ticket,
-    patience: f64,
-) -> PyResult<Role<'py>> {
-    let around = current_fill(py)?;
-    if around
-        .as_ref()
-        .is_some_and(|fill| fill.get().is_within(place))
-    {
-        return Ok(Role::Alone);
+/// A caller, known by its context.
+pub(super) struct Caller<'py> {
+    context: u64,
+    around: Option<Bound<'py, Fill>>,
+}
+
+impl<'py> Caller<'py> {
+    /// The caller of this moment.
+    pub(super) fn present(py: Python<'py>) -> PyResult<Self> {
+        let around = current_fill(py)?;
+        let context = around.as_ref().map_or_else(
+            || CONTEXTS.fetch_add(1, Ordering::Relaxed) + 1,
+            |fill| fill.get().context,
+        );
+        Ok(Self { context, around })
     }
-    let context = around.as_ref().map_or_else(
-        || CONTEXTS.fetch_add(1, Ordering::Relaxed) + 1,
-        |fill| fill.get().context,
-    );
-    let now = coarse_now();
-    let mut flights = FLIGHTS.lock();
-    if flights.is_fruitless(place, now) {
-        return Ok(Role::Alone);
+
+    /// Finds out what to do about a key. `patience` is how long a fill may take, in seconds.
+    pub(super) fn join(
+        &self,
+        py: Python<'py>,
+        place: &Place,
+        patience: f64,
+    ) -> PyResult<Role<'py>> {
+        let leads = self.around.as_ref();
+        if leads.is_some_and(|fill| fill.get().is_within(place)) {
+            return Ok(Role::Alone);
+        }
+        let now = coarse_now();
+        let mut flights = FLIGHTS.lock();
+        if flights.is_fruitless(place, now) {
+            return Ok(Role::Alone);
+        }
+        let other = flights.in_the_air.get(place).map(|flight| {
+            let overdue = flight.since.saturating_add(nanos(patience)).is_due(now);
+            (flight.number, flight.leader, overdue)
+        });
+        match other {
+            // Another branch of our own context, or a leader that waits, perhaps for us: whoever leads
+            // nothing may wait for that, as nobody waits for them.
+            Some((_, leader, _))
+                if leader == self.context
+                    || (leads.is_some() && flights.waiting.contains_key(&leader)) =>
+            {
+                Ok(Role::Alone)
+            }
+            Some((number, _, false)) => {
+                *flights.waiting.entry(self.context).or_default() += 1;
+                drop(flights);
+                Follower::begin(py, place, number, self.context)
+            }
+            // Nobody leads, or somebody who will never land.
+            _ => {
+                let (number, overdue) = flights.take_off(place, self.context, now);
+                drop(flights);
+                wake(py, overdue);
+                Ok(Role::Lead(number))
+            }
+        }
     }
-    let other = flights.in_the_air.get(place).map(|flight| {
-        let overdue = flight.since.saturating_add(nanos(patience)).is_due(now);
-        (flight.number, flight.leader, overdue)
-    });
-    match other {
-        Some((_, leader, _)) if leader == context || flights.waiting.contains_key(&leader) => {
-            Ok(Role::Alone)
-        }
-        Some((number, _, false)) => {
-            *flights.waiting.entry(context).or_default() += 1;
-            drop(flights);
-            Follower::begin(py, place, number, context)
-        }
-        // Nobody leads, or somebody who will never land.
-        _ => {
-            let (number, overdue) = flights.take_off(place, context, now);
-            drop(flights);
-            wake(py, overdue);
-            Leader::new(
-                py,
-                Fill {
-                    context,
-                    place: place.clone(),
-                    ticket,
-                    around: around.map(Bound::unbind),
-                },
-                number,
-            )
-            .map(Role::Lead)
-        }
+
+    /// Begins to run the function: what is stored for the key from here on is stored with the ticket.
+    pub(super) fn begin(
+        self,
+        py: Python<'py>,
+        (place, ticket): (Place, Ticket),
+        flight: Option<u64>,
+    ) -> PyResult<Filling<'py>> {
+        AIRBORNE.fetch_add(1, Ordering::Relaxed);
+        let landing = Landing {
+            py,
+            place: place.clone(),
+            flight,
+            fruitless: false,
+        };
+        let fill = Fill {
+            context: self.context,
+            place,
+            ticket,
+            around: self.around.map(Bound::unbind),
+        };
+        let token = FILL_CONTEXT
+            .get(py)?
+            .call_method1(intern!(py, "set"), (Bound::new(py, fill)?,))?;
+        Ok(Filling { token, landing })
     }
 }
 
@@ -164,56 +196,50 @@ fn nanos(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
 }
 
-/// The caller that runs the function.
-pub(super) struct Leader<'py> {
-    fill: Bound<'py, Fill>,
-    token: Option<Bound<'py, PyAny>>,
-    number: u64,
+/// The function is running. When this is dropped it no longer is.
+pub(super) struct Filling<'py> {
+    token: Bound<'py, PyAny>,
+    landing: Landing<'py>,
+}
+
+/// Ends a flight when it is dropped, whatever happened.
+struct Landing<'py> {
+    py: Python<'py>,
+    place: Place,
+    flight: Option<u64>,
     fruitless: bool,
 }
 
-impl<'py> Leader<'py> {
-    fn new(py: Python<'py>, fill: Fill, number: u64) -> PyResult<Self> {
-        AIRBORNE.fetch_add(1, Ordering::Relaxed);
-        let place = fill.place.clone();
-        let fill = Bound::new(py, fill).inspect_err(|_| land(py, &place, number, false))?;
-        // Whatever happens from here on, it lands when it is dropped.
-        let mut leader = Self {
-            fill,
-            token: None,
-            number,
-            fruitless: false,
-        };
-        let variable = FILL_CONTEXT.get(py)?;
-        let token = variable.call_method1(intern!(py, "set"), (&leader.fill,))?;
-        leader.token = Some(token);
-        Ok(leader)
-    }
-
+impl Filling<'_> {
     /// The function has returned, or raised; was anything stored?
     pub(super) fn finish(mut self, stored: bool) {
-        self.fruitless = !stored;
+        self.landing.fruitless = !stored;
     }
 }
 
-impl Drop for Leader<'_> {
+impl Drop for Filling<'_> {
     fn drop(&mut self) {
-        let py = self.fill.py();
-        if let Some(token) = self.token.take() {
-            // Fails only in another context than it was set in, where there is nothing to reset.
-            drop(
-                FILL_CONTEXT
-                    .get(py)
-                    .and_then(|variable| variable.call_method1(intern!(py, "reset"), (token,))),
-            );
+        let py = self.landing.py;
+        // Fails only in another context than it was set in, where there is nothing to reset.
+        drop(
+            FILL_CONTEXT
+                .get(py)
+                .and_then(|variable| variable.call_method1(intern!(py, "reset"), (&self.token,))),
+        );
+    }
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        AIRBORNE.fetch_sub(1, Ordering::Relaxed);
+        if let Some(number) = self.flight {
+            land(self.py, &self.place, number, self.fruitless);
         }
-        land(py, &self.fill.get().place, self.number, self.fruitless);
     }
 }
 
 /// Ends a flight, if it is still this one, and lets its followers go.
 fn land(py: Python<'_>, place: &Place, number: u64, fruitless: bool) {
-    AIRBORNE.fetch_sub(1, Ordering::Relaxed);
     let now = coarse_now();
     let mut flights = FLIGHTS.lock();
     let own = flights

@@ -121,12 +121,17 @@ impl Store {
         found.map_or(Ok(None), |stored| Self::decode(slf, stored))
     }
 
-    /// Where fills of a key wait for each other, and what a fill that begins now is stored with.
-    pub(in crate::py) fn place(slf: &Bound<'_, Self>, key: Vec<u8>) -> PyResult<(Place, Ticket)> {
-        let ticket = slf.get().core()?.ticket(&key);
-        let store = slf.as_ptr() as usize;
-        let key = key.into_boxed_slice();
-        Ok((Place { store, key }, ticket))
+    /// Where fills of a key wait for each other.
+    pub(in crate::py) fn place(slf: &Bound<'_, Self>, key: Vec<u8>) -> Place {
+        Place {
+            store: slf.as_ptr() as usize,
+            key: key.into_boxed_slice(),
+        }
+    }
+
+    /// What a value is stored with that is now beginning to be made.
+    pub(in crate::py) fn ticket(slf: &Bound<'_, Self>, key: &[u8]) -> PyResult<Ticket> {
+        Ok(slf.get().core()?.ticket(key))
     }
 
     /// Is there a live entry of that str key? Counts nothing.
