@@ -107,7 +107,7 @@ class Cache(CacheFront, flask_caching.Cache):
                 response_hit_indication=response_hit_indication,
             )(function)
             prefix = key_prefix if plain else None
-            return CachedView(self, inner, prefix, query_string, single_flight)
+            return CachedView(self, inner, prefix, bool(query_string), single_flight)
 
         return decorator
 

@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 import flask.globals
+import flask_caching
 
 #: The versions whose own suite is run against ours: the decorators' semantics are theirs.
 _KNOWN_FLASK_CACHING = ("2.5.",)
@@ -19,6 +20,12 @@ _KNOWN_FLASK_CACHING = ("2.5.",)
 CURRENT_APP: Any = getattr(flask.globals, "_cv_app", None)
 CURRENT_REQUEST: Any = getattr(flask.globals, "_cv_request", None)
 
+
+#: The methods that a hit goes through, as Flask-Caching has them: whoever patches one wants to be asked.
+UPSTREAM_METHODS: dict[str, Any] = {
+    name: getattr(flask_caching.Cache, name)
+    for name in ("get", "_bypass_cache", "_forced_update", "_is_stale")
+}
 
 #: The innermost fill that the present context leads (see ``src/py/flight.rs``).
 FILL_CONTEXT: ContextVar[Any] = ContextVar("flask_rustcache_fill")

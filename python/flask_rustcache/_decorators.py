@@ -32,12 +32,23 @@ class CachedView(CachedFunction):
     ) -> None:
         """Wraps what ``flask_caching.Cache.cached`` made of a function."""
         functools.update_wrapper(self, inner.uncached)
+        self._show("uncached", "cache_timeout", "make_cache_key")
+
+    def _show(self, *names: str) -> None:
+        # Where functools.wraps copies a function's attributes from; access goes by the properties.
+        for name in names:
+            self.__dict__[name] = getattr(self._inner, name)
 
     @property
     def uncached(self) -> Callable[..., Any]:
         """The function that was decorated."""
         function: Callable[..., Any] = self._inner.uncached
         return function
+
+    @uncached.setter
+    def uncached(self, function: Callable[..., Any]) -> None:
+        self._inner.uncached = function
+        self._show("uncached")
 
     @property
     def cache_timeout(self) -> Any:
@@ -47,6 +58,7 @@ class CachedView(CachedFunction):
     @cache_timeout.setter
     def cache_timeout(self, timeout: Any) -> None:
         self._inner.cache_timeout = timeout
+        self._show("cache_timeout")
 
     @property
     def make_cache_key(self) -> Callable[..., str]:
@@ -58,6 +70,7 @@ class CachedView(CachedFunction):
     def make_cache_key(self, function: Callable[..., str]) -> None:
         self._give_up()
         self._inner.make_cache_key = function
+        self._show("make_cache_key")
 
     def __reduce__(self) -> str:
         """By name, as a function."""
@@ -109,20 +122,20 @@ def _is_private(value: Any) -> bool:
     """Whether a view's return value says that it is for one visitor only."""
     if isinstance(value, Response):
         return _headers_are_private(value.headers)
-    if isinstance(value, tuple):
-        return any(_is_private(part) or _part_is_private(part) for part in value)
+    if isinstance(value, tuple) and value:
+        return _is_private(value[0]) or any(_part_is_private(part) for part in value[1:])
     return False
 
 
 def _part_is_private(part: Any) -> bool:
-    """A part of a tuple that is headers: a dict, or a list of pairs."""
-    if isinstance(part, Headers):
-        return _headers_are_private(part)
-    if isinstance(part, dict):
+    """What follows the body in a tuple: a status, or headers in one of the forms that Flask takes."""
+    if not isinstance(part, (Headers, dict, list, tuple)):
+        return False
+    try:
         return _headers_are_private(Headers(part))
-    if isinstance(part, list) and part and all(isinstance(pair, tuple) for pair in part):
-        return _headers_are_private(Headers(part))
-    return False
+    except (AttributeError, TypeError, ValueError):
+        # No headers: a function that is no view may return any tuple.
+        return False
 
 
 def _headers_are_private(headers: Headers) -> bool:

@@ -186,12 +186,21 @@ impl CachedFunction {
         if !FLASK_REQUEST.is(&request.get_type())? || !query.is_exact_instance_of::<PyBytes>() {
             return Ok(None);
         }
+        let attributes = request.getattr(intern!(py, "__dict__"))?;
+        let attributes = attributes.cast::<PyDict>()?;
+        if !has_own_arguments(attributes)? {
+            return Ok(None);
+        }
         let generation = self.cache.get().generation();
         let request = request_bytes(path, query.cast_exact::<PyBytes>()?.as_bytes());
         if let Some(key) = keys.find(&request, generation) {
             return Ok(Some(key));
         }
+        let parsed_here = !attributes.contains(intern!(py, "args"))?;
         let key = self.make_key(py, call)?;
+        if parsed_here && let Some(parsed) = attributes.get_item(intern!(py, "args"))? {
+            attributes.set_item(intern!(py, PARSED), parsed)?;
+        }
         keys.remember(request, &key, generation);
         Ok(Some(Arc::from(key)))
     }
@@ -297,6 +306,20 @@ fn debugs(cache: &Bound<'_, CacheFront>) -> PyResult<bool> {
         Some(debug) => debug.is_truthy(),
         None => Ok(true),
     }
+}
+
+/// Where a request's arguments are kept as Flask-Caching's key was made of them.
+const PARSED: &str = "_flask_rustcache_args";
+
+/// Are the request's arguments those of its query string, as far as can be told? Not parsed yet, or parsed
+/// under our eyes: an application may put others in their place.
+fn has_own_arguments(attributes: &Bound<'_, PyDict>) -> PyResult<bool> {
+    let py = attributes.py();
+    let Some(arguments) = attributes.get_item(intern!(py, "args"))? else {
+        return Ok(true);
+    };
+    let parsed = attributes.get_item(intern!(py, PARSED))?;
+    Ok(parsed.is_some_and(|parsed| parsed.is(&arguments)))
 }
 
 /// The function runs even if the way to it fails; but what interrupts the caller does so.

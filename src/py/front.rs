@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::ffi;
-use super::imports::{CURRENT_APP, CURRENT_REQUEST, FLASK_CACHING_CACHE};
+use super::imports::{CURRENT_APP, CURRENT_REQUEST, UPSTREAM_METHODS};
 use crate::core::sync::{AtomicBool, AtomicU32};
 
 /// What `flask_rustcache.Cache` is built on; use that.
@@ -105,9 +105,9 @@ impl CacheFront {
 fn is_untouched(front: &Bound<'_, CacheFront>) -> PyResult<bool> {
     let py = front.py();
     let (class, own) = (front.get_type(), front.getattr(intern!(py, "__dict__"))?);
-    let upstream = FLASK_CACHING_CACHE.get(py)?;
-    for name in ["get", "_bypass_cache", "_forced_update", "_is_stale"] {
-        if !class.getattr(name)?.is(&upstream.getattr(name)?) || own.contains(name)? {
+    for (name, theirs) in UPSTREAM_METHODS.get(py)?.cast::<PyDict>()? {
+        let name = name.cast::<PyString>()?;
+        if !class.getattr(name)?.is(&theirs) || own.contains(name)? {
             return Ok(false);
         }
     }

@@ -67,7 +67,7 @@ static ALL: [&Imported; 23] = [
     &CACHED_RESPONSE,
     &CURRENT_APP,
     &CURRENT_REQUEST,
-    &FLASK_CACHING_CACHE,
+    &UPSTREAM_METHODS,
     &FILL_CONTEXT,
     &FLASK_REQUEST,
     &IN_EVENT_LOOP,
@@ -95,7 +95,8 @@ pub(super) static CACHED_RESPONSE: Imported = Imported::new("flask_caching", "Ca
 pub(super) static CURRENT_APP: Imported = Imported::new("flask_rustcache._compat", "CURRENT_APP");
 pub(super) static CURRENT_REQUEST: Imported =
     Imported::new("flask_rustcache._compat", "CURRENT_REQUEST");
-pub(super) static FLASK_CACHING_CACHE: Imported = Imported::new("flask_caching", "Cache");
+pub(super) static UPSTREAM_METHODS: Imported =
+    Imported::new("flask_rustcache._compat", "UPSTREAM_METHODS");
 pub(super) static METHOD_TYPE: Imported = Imported::new("types", "MethodType");
 pub(super) static FLASK_REQUEST: Imported = Imported::new("flask", "Request");
 pub(super) static FILL_CONTEXT: Imported = Imported::new("flask_rustcache._compat", "FILL_CONTEXT");
