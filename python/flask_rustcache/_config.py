@@ -8,6 +8,7 @@ import numbers
 import os
 import re
 import sys
+import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,7 @@ def seconds(value: Any, name: str) -> float:
     number = float(_number(value, name, "a positive number of seconds"))
     if not 0 < number < math.inf:
         raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
-    return number
+    return min(number, threading.TIMEOUT_MAX)
 
 
 def flag(value: Any, name: str) -> bool:

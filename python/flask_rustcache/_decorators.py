@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response
 
-from ._native import CachedFunction, CacheFront
+from ._native import CachedFunction, CacheFront, _fill_returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -102,20 +102,25 @@ class PrivateFilter:
         self._warned = False
 
     def __call__(self, value: Any) -> bool:
-        """Whether to store what the function returned."""
+        """Whether to store what the function returned; asked right before it is stored."""
         if self._also is not None and not self._also(value):
             return False
-        if self._stores_private() or not _is_private(value):
-            return True
-        if not self._warned:
-            self._warned = True
-            warnings.warn(
-                f"{self._function.__qualname__} returned a response with Set-Cookie, or Cache-Control:"
-                " private or no-store, which is not cached; leave the function uncached, or set"
-                " CACHE_STORE_PRIVATE = True if every visitor may get it",
-                stacklevel=2,
-            )
-        return False
+        if not self._stores_private() and _is_private(value):
+            self._warn_once()
+            return False
+        _fill_returned()
+        return True
+
+    def _warn_once(self) -> None:
+        if self._warned:
+            return
+        self._warned = True
+        warnings.warn(
+            f"{self._function.__qualname__} returned a response with Set-Cookie, or Cache-Control:"
+            " private or no-store, which is not cached; leave the function uncached, or set"
+            " CACHE_STORE_PRIVATE = True if every visitor may get it",
+            stacklevel=3,
+        )
 
 
 def _is_private(value: Any) -> bool:

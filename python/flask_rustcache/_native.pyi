@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import disjoint_base
 
-__all__ = ["CacheFront", "CachedFunction", "Store", "_forget_fills"]
+__all__ = ["CacheFront", "CachedFunction", "Store", "_fill_returned", "_forget_fills"]
 
 @disjoint_base
 class Store:
@@ -106,4 +106,5 @@ class CachedFunction:
     def _inner(self) -> Any: ...
     def _give_up(self) -> None: ...
 
+def _fill_returned() -> None: ...
 def _forget_fills() -> None: ...

@@ -16,7 +16,7 @@ use super::flight::{Caller, Place, Role};
 use super::front::{CacheFront, current_request};
 use super::imports::{FLASK_REQUEST, METHOD_TYPE};
 use super::query_keys::{QueryKeys, request_bytes};
-use super::store::Store;
+use super::store::{Hit, Store};
 use crate::core::sync::{Arc, AtomicBool, Ordering};
 
 /// How a key is made without Python code.
@@ -55,8 +55,9 @@ enum Look<'py> {
 impl<'py> Look<'py> {
     fn into(store: Bound<'py, Store>, key: &[u8]) -> PyResult<Self> {
         Ok(match Store::hit(&store, key)? {
-            Some(value) => Self::Hit(value),
-            None => Self::Miss(store, key.to_vec()),
+            Hit::Value(value) => Self::Hit(value),
+            Hit::Unusual => Self::Unusual,
+            Hit::Absent => Self::Miss(store, key.to_vec()),
         })
     }
 }
@@ -223,11 +224,15 @@ impl CachedFunction {
             Role::Follow(follower) => {
                 fail_open(py, follower.wait(patience))?;
                 drop(follower);
-                if let Some(value) = Store::hit(store, &place.key)? {
-                    Store::count_coalesced(store);
-                    return Ok(value);
+                match Store::hit(store, &place.key)? {
+                    Hit::Value(value) => {
+                        Store::count_coalesced(store);
+                        return Ok(value);
+                    }
+                    // Stored, and for Flask-Caching's code to return or raise.
+                    Hit::Unusual => return self.compute(py, call),
+                    Hit::Absent => None,
                 }
-                None
             }
         };
         let ticket = Store::ticket(store, &place.key)?;
@@ -243,12 +248,12 @@ impl CachedFunction {
         result
     }
 
-    /// Who calls, what it is to do, and how long it waits, in seconds; None where nobody is to wait.
+    /// Who calls, what it is to do, and how long it waits, in seconds.
     fn role<'py>(&self, py: Python<'py>, place: &Place) -> PyResult<Option<Asked<'py>>> {
-        let Some(patience) = self.patience(py)? else {
-            return Ok(None);
-        };
         let caller = Caller::present(py)?;
+        let Some(patience) = self.patience(py)? else {
+            return Ok(Some((caller, Role::Alone, 0.0)));
+        };
         let role = caller.join(py, place, patience)?;
         Ok(Some((caller, role, patience)))
     }

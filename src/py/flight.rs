@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 
 use super::ffi;
 use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP};
-use crate::core::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
+use crate::core::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::core::{Instant, Ticket, coarse_now};
 
 /// For so long a key whose last fill stored nothing is not waited for: its callers run in parallel.
@@ -25,10 +25,10 @@ const FRUITLESS_NANOS: u64 = 10_000_000_000;
 /// How many such keys are remembered; when there are more, all are forgotten.
 const MOST_FRUITLESS: usize = 1024;
 
-/// A store, by its address while it lives, and a key in it.
+/// A store, by its number, and a key in it.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Place {
-    pub(super) store: usize,
+    pub(super) store: u64,
     pub(super) key: Box<[u8]>,
 }
 
@@ -38,6 +38,9 @@ pub(super) struct Fill {
     context: u64,
     place: Place,
     ticket: Ticket,
+    /// The function has returned, and what is stored next is its value. Whatever is stored before that is
+    /// somebody's own word, and newer than the fill.
+    returned: AtomicBool,
     around: Option<Py<Fill>>,
 }
 
@@ -178,6 +181,7 @@ impl<'py> Caller<'py> {
             context: self.context,
             place,
             ticket,
+            returned: AtomicBool::new(false),
             around: self.around.map(Bound::unbind),
         };
         let token = FILL_CONTEXT
@@ -337,9 +341,10 @@ impl Fill {
             .map_or(0, |around| around.get().depth())
     }
 
-    /// The ticket to store a value with, if that is what this fill is for.
-    pub(super) fn ticket(&self, store: usize, key: &[u8]) -> Option<Ticket> {
-        (self.place.store == store && *self.place.key == *key).then_some(self.ticket)
+    /// The ticket to store a value with, if it is the one that this fill is for.
+    pub(super) fn ticket(&self, store: u64, key: &[u8]) -> Option<Ticket> {
+        let here = self.place.store == store && *self.place.key == *key;
+        (here && self.returned.swap(false, Ordering::Relaxed)).then_some(self.ticket)
     }
 }
 
@@ -356,6 +361,15 @@ pub(super) fn fill_to_store_for(py: Python<'_>) -> PyResult<Option<Bound<'_, Fil
         return Ok(None);
     }
     current_fill(py)
+}
+
+/// The function of the innermost fill has returned, and its value is about to be stored.
+#[pyfunction]
+pub(super) fn _fill_returned(py: Python<'_>) -> PyResult<()> {
+    if let Some(fill) = current_fill(py)? {
+        fill.get().returned.store(true, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 /// In a forked child: its parent's other threads, and what they led, are not here.

@@ -25,7 +25,7 @@ mod _native {
     #[pymodule_export]
     use super::cached::CachedFunction;
     #[pymodule_export]
-    use super::flight::_forget_fills;
+    use super::flight::{_fill_returned, _forget_fills};
     #[pymodule_export]
     use super::front::CacheFront;
     #[pymodule_export]

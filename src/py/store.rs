@@ -3,6 +3,8 @@
 //! Each verb has two phases. Under the lock (inside the core) nothing happens but a reference-count bump. Out of the
 //! lock the value is decoded, and what left the store is dropped, where `__del__` may call us again.
 
+pub(super) use engine::Hit;
+
 mod arithmetic;
 mod batch;
 mod engine;
@@ -25,10 +27,12 @@ use super::settings::{Overrides, Settings};
 use super::timeout::Timeout;
 use super::value::Stored;
 use super::vault::Vault;
-use crate::core::sync::AtomicU64;
+use crate::core::sync::{AtomicU64, Ordering};
 use crate::core::{self, StoreConfig, When};
 use arithmetic::Delta;
 use engine::Find;
+
+static STORES: AtomicU64 = AtomicU64::new(0);
 
 /// The native half of `RustCache`; use that. See `_native.pyi` for what each method promises.
 #[pyclass(frozen, subclass, module = "flask_rustcache._native")]
@@ -38,6 +42,8 @@ pub(super) struct Store {
     vault: Vault,
     settings: Settings,
     budget: Arc<Budget>,
+    /// No two stores of a process have the same, however short they live.
+    number: u64,
     /// Misses that were answered by another caller's fill.
     coalesced: AtomicU64,
 }
@@ -58,6 +64,7 @@ impl Store {
             vault: Vault::new(py),
             settings: Settings::new(),
             budget: Arc::default(),
+            number: STORES.fetch_add(1, Ordering::Relaxed),
             coalesced: AtomicU64::new(0),
         }
     }

@@ -27,6 +27,16 @@ pub(super) enum Find {
     Make,
 }
 
+/// What is there for a key.
+pub(in crate::py) enum Hit<'py> {
+    /// This value.
+    Value(Bound<'py, PyAny>),
+    /// Something for Flask-Caching's code to decide on.
+    Unusual,
+    /// Nothing.
+    Absent,
+}
+
 impl Store {
     #[inline]
     pub(super) fn core(&self) -> PyResult<&core::Store<Stored>> {
@@ -97,12 +107,9 @@ impl Store {
         }
     }
 
-    /// The value of a str key whose stored form is native, and counted as a hit; None in every other case,
-    /// a miss among them, which is not counted: the caller asks again by `get`.
-    pub(in crate::py) fn hit<'py>(
-        slf: &Bound<'py, Self>,
-        key: &[u8],
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+    /// The value of a str key if its stored form is native, counted as a hit. In every other case nothing
+    /// is counted, and the caller asks again by `get`.
+    pub(in crate::py) fn hit<'py>(slf: &Bound<'py, Self>, key: &[u8]) -> PyResult<Hit<'py>> {
         let (this, py) = (slf.get(), slf.py());
         let now = Self::begin(slf)?;
         if this
@@ -110,21 +117,29 @@ impl Store {
             .overrides()
             .any(Overrides::GET, Overrides::GET)
         {
-            return Ok(None);
+            return Ok(Hit::Unusual);
         }
-        let found = this.core()?.read_if(key, now, |stored| match stored {
-            Stored::Shared(object) if object.is_none(py) => None,
-            // These may be a HTTPException, which is not returned but raised.
-            Stored::Pickled(_) | Stored::Serialized(_) | Stored::Foreign(_) => None,
-            stored => Some(stored.share(py)),
+        let mut held = false;
+        let found = this.core()?.read_if(key, now, |stored| {
+            held = true;
+            match stored {
+                Stored::Shared(object) if object.is_none(py) => None,
+                // These may be a HTTPException, which is not returned but raised.
+                Stored::Pickled(_) | Stored::Serialized(_) | Stored::Foreign(_) => None,
+                stored => Some(stored.share(py)),
+            }
         });
-        found.map_or(Ok(None), |stored| Self::decode(slf, stored))
+        let Some(stored) = found else {
+            return Ok(if held { Hit::Unusual } else { Hit::Absent });
+        };
+        let value = Self::decode(slf, stored)?;
+        Ok(value.map_or(Hit::Unusual, Hit::Value))
     }
 
     /// Where fills of a key wait for each other.
     pub(in crate::py) fn place(slf: &Bound<'_, Self>, key: Vec<u8>) -> Place {
         Place {
-            store: slf.as_ptr() as usize,
+            store: slf.get().number,
             key: key.into_boxed_slice(),
         }
     }
@@ -205,11 +220,10 @@ impl Store {
         } else {
             None
         };
-        let address = slf.as_ptr() as usize;
         let stored = this.with_key(key, Find::Make, |core, key| {
             let ticket = fill
                 .as_ref()
-                .and_then(|fill| fill.get().ticket(address, key));
+                .and_then(|fill| fill.get().ticket(this.number, key));
             let when = ticket.map_or(when, When::IfTicket);
             let Inserted { stored, evicted } = core.insert(key, stored, lifetime, now, when);
             this.bury(py, evicted);
