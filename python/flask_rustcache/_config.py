@@ -99,10 +99,10 @@ def timeout(value: Any, name: str) -> float:
 
 def seconds(value: Any, name: str) -> float:
     """A time to wait in seconds: a positive, finite number."""
-    number = float(_number(value, name, "a positive number of seconds"))
+    number = _number(value, name, "a positive number of seconds")
     if not 0 < number < math.inf:
         raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
-    return min(number, threading.TIMEOUT_MAX)
+    return float(min(number, threading.TIMEOUT_MAX))
 
 
 def flag(value: Any, name: str) -> bool:

@@ -15,6 +15,7 @@ use ahash::RandomState;
 use pyo3::intern;
 use pyo3::prelude::*;
 
+use super::daemon::run_python;
 use super::ffi;
 use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP};
 use crate::core::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
@@ -251,9 +252,10 @@ fn land(py: Python<'_>, place: &Place, number: u64, fruitless: bool) {
         .get(place)
         .is_some_and(|flight| flight.number == number);
     let landed = own.then(|| flights.in_the_air.remove(place)).flatten();
-    if fruitless {
+    // A leader that was given up, and replaced, has no say in it.
+    if own && fruitless {
         flights.remember_fruitless(place.clone(), now);
-    } else {
+    } else if own {
         flights.fruitless.remove(place);
     }
     drop(flights);
@@ -305,9 +307,8 @@ impl<'py> Follower<'py> {
             // It landed before we could begin to wait.
             return Ok(());
         };
-        event
-            .call_method1(intern!(event.py(), "wait"), (seconds,))
-            .map(drop)
+        let wait = intern!(event.py(), "wait");
+        run_python(|| event.call_method1(wait, (seconds,))).map(drop)
     }
 }
 

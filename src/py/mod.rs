@@ -3,6 +3,7 @@
 mod cached;
 mod clock;
 mod codec;
+mod daemon;
 mod errors;
 mod ffi;
 mod flight;
