@@ -12,7 +12,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use super::daemon::run_python;
+use super::daemon::call_python;
 use super::flight::{Caller, Place, Role};
 use super::front::{CacheFront, current_request};
 use super::imports::{FLASK_REQUEST, METHOD_TYPE};
@@ -261,7 +261,7 @@ impl CachedFunction {
 
     /// Flask-Caching's own decorated function.
     fn compute<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        run_python(|| self.inner.bind(py).call(call.args, call.kwargs))
+        call_python(self.inner.bind(py), call.args, call.kwargs)
     }
 
     /// How long a caller waits for another, in seconds; None if nobody is to wait.

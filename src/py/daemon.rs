@@ -5,21 +5,26 @@
 //! the right to, and where it would be caught and abort the process. So the innermost Rust frame below Python
 //! code stops it, and the thread sleeps until the process is gone, which is what CPython does from 3.14 on.
 
-/// Calls what may run Python code: a view, a wait, a value's or a key's own methods.
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use super::ffi;
+
+/// Calls what may run Python code for long: a view, a wait, a serializer, pickle.
 ///
-/// The compiler takes calls of C for calls that never unwind, and would leave the guard out: so it is not
-/// shown what it is that is called.
-pub(super) fn run_python<R>(call: impl FnOnce() -> R) -> R {
-    let (mut call, mut result) = (Some(call), None);
-    let mut run = || result = call.take().map(|call| call());
-    let hidden: &mut dyn FnMut() = std::hint::black_box(&mut run);
+/// Raises what the callable raises.
+pub(super) fn call_python<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> PyResult<Bound<'py, PyAny>> {
+    // The compiler takes C functions for functions that never unwind, and would leave the guard out: so it is
+    // not shown what it is that is called.
+    let call: ffi::Call = std::hint::black_box(ffi::call_object);
     let sleep = SleepForEver;
-    hidden();
+    let result = call(callable, args, kwargs);
     std::mem::forget(sleep);
-    match result {
-        Some(result) => result,
-        None => unreachable!("it has just been called"),
-    }
+    result.into_result(callable.py())
 }
 
 /// Dropped only if the stack is being unwound.

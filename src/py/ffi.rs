@@ -9,7 +9,7 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::{PyDict, PyList, PyString};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 /// The version tag of an object's type: CPython changes it whenever an attribute of the type or of
 /// one of its bases changes. 0 means that the type has no valid tag now.
@@ -84,6 +84,35 @@ pub(super) fn context_value<'py>(
     }
     // SAFETY: on success the out pointer holds a new reference or null.
     Ok(unsafe { Bound::from_owned_ptr_or_opt(variable.py(), value) })
+}
+
+/// What a call returned: a new reference, or null with an exception set.
+pub(super) struct Returned(*mut ffi::PyObject);
+
+/// The type of [`call_object`].
+pub(super) type Call =
+    for<'py> fn(&Bound<'py, PyAny>, &Bound<'py, PyTuple>, Option<&Bound<'py, PyDict>>) -> Returned;
+
+/// Calls an object. Nothing is dropped here, so that a thread which CPython ends within the call can be
+/// unwound through this frame.
+#[inline(never)]
+pub(super) fn call_object<'py>(
+    callable: &Bound<'py, PyAny>,
+    args: &Bound<'py, PyTuple>,
+    kwargs: Option<&Bound<'py, PyDict>>,
+) -> Returned {
+    let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
+    // SAFETY: all are live by their `Bound`s, `args` is a tuple, `kwargs` a dict or null; nothing is taken over.
+    Returned(unsafe { ffi::PyObject_Call(callable.as_ptr(), args.as_ptr(), kwargs) })
+}
+
+impl Returned {
+    /// The result of the call, or the exception that it raised.
+    pub(super) fn into_result(self, py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+        // SAFETY: PyObject_Call returns a new reference, or null with an exception set; `Returned` is neither
+        // Copy nor made anywhere else, so the reference is taken over once.
+        unsafe { Bound::from_owned_ptr_or_err(py, self.0) }
+    }
 }
 
 /// How many references an object has, the caller's own among them.

@@ -15,7 +15,7 @@ use ahash::RandomState;
 use pyo3::intern;
 use pyo3::prelude::*;
 
-use super::daemon::run_python;
+use super::daemon::call_python;
 use super::ffi;
 use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP};
 use crate::core::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
@@ -307,8 +307,9 @@ impl<'py> Follower<'py> {
             // It landed before we could begin to wait.
             return Ok(());
         };
-        let wait = intern!(event.py(), "wait");
-        run_python(|| event.call_method1(wait, (seconds,))).map(drop)
+        let wait = event.getattr(intern!(event.py(), "wait"))?;
+        let args = (seconds,).into_pyobject(event.py())?;
+        call_python(&wait, &args, None).map(drop)
     }
 }
 

@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::py::daemon::run_python;
+use crate::py::daemon::call_python;
 use crate::py::imports::{PICKLE_DUMPS, PICKLE_LOADS, PICKLE_PROTOCOL};
 
 /// Pickles a value.
@@ -16,15 +16,16 @@ pub(in crate::py) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Py<PyBytes>> {
     let py = value.py();
     let protocol = PICKLE_PROTOCOL.get(py)?;
     let dumps = PICKLE_DUMPS.get(py)?;
-    let pickled =
-        run_python(|| dumps.call1((value, protocol))).map_err(|error| with_note(value, error))?;
+    let args = (value, protocol).into_pyobject(py)?;
+    let pickled = call_python(dumps, &args, None).map_err(|error| with_note(value, error))?;
     Ok(pickled.cast_into::<PyBytes>()?.unbind())
 }
 
 /// Unpickles a value. Raises what unpickling raises.
 pub(in crate::py) fn decode<'py>(pickled: &Bound<'py, PyBytes>) -> PyResult<Bound<'py, PyAny>> {
     let loads = PICKLE_LOADS.get(pickled.py())?;
-    run_python(|| loads.call1((pickled,)))
+    let args = (pickled,).into_pyobject(pickled.py())?;
+    call_python(loads, &args, None)
 }
 
 /// What a note of ours begins with.

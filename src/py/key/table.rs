@@ -13,7 +13,6 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::core::sync::Mutex;
-use crate::py::daemon::run_python;
 
 /// No key ever has this number: what is not in the table is asked of the core under it, and not found.
 pub(in crate::py) const NOBODY: u64 = 0;
@@ -133,7 +132,7 @@ impl KeyTable {
     ///
     /// Raises `TypeError` for an unhashable key, and whatever its `__hash__` or `__eq__` raise.
     pub(in crate::py) fn find(&self, key: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let hash = run_python(|| key.hash())?;
+        let hash = key.hash()?;
         loop {
             let seen = self.index.lock().candidates(hash);
             match self.equal_among(key, &seen)? {
@@ -146,7 +145,7 @@ impl KeyTable {
 
     /// The key's number, pinned; a new one if it has none. Raises as [`Self::find`] does.
     pub(in crate::py) fn find_or_make(&self, key: &Bound<'_, PyAny>) -> PyResult<u64> {
-        let hash = run_python(|| key.hash())?;
+        let hash = key.hash()?;
         loop {
             let seen = self.index.lock().candidates(hash);
             let number = match self.equal_among(key, &seen)? {
@@ -164,7 +163,7 @@ impl KeyTable {
     fn equal_among(&self, key: &Bound<'_, PyAny>, numbers: &[u64]) -> PyResult<Option<u64>> {
         for &number in numbers {
             if let Some(known) = self.key_of(key.py(), number)?
-                && (known.is(key) || run_python(|| known.eq(key))?)
+                && (known.is(key) || known.eq(key)?)
             {
                 return Ok(Some(number));
             }

@@ -12,7 +12,6 @@ use pyo3::types::PyInt;
 use super::Store;
 use super::engine::Find;
 use crate::core::{Inserted, Version, When};
-use crate::py::daemon::run_python;
 use crate::py::imports::FALLBACK_ARITHMETIC;
 use crate::py::settings::Overrides;
 use crate::py::value::Stored;
@@ -98,8 +97,8 @@ fn attempt<'py>(
     let zero = || PyInt::new(slf.py(), 0).into_any();
     let old = old.filter(|old| !old.is_none()).unwrap_or_else(zero);
     let new = match by.sign {
-        Sign::Plus => run_python(|| old.add(&by.delta))?,
-        Sign::Minus => run_python(|| old.sub(&by.delta))?,
+        Sign::Plus => old.add(&by.delta)?,
+        Sign::Minus => old.sub(&by.delta)?,
     };
     Ok(store(slf, key, &new, version, last)?.then_some(new))
 }

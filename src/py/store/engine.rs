@@ -9,7 +9,7 @@ use super::Store;
 use crate::core::sync::Ordering;
 use crate::core::{self, Evicted, Inserted, Instant, Ticket, When};
 use crate::py::clock::{self, Source};
-use crate::py::daemon::run_python;
+use crate::py::daemon::call_python;
 use crate::py::ffi;
 use crate::py::flight::{Place, fill_to_store_for};
 use crate::py::imports::BASE_CACHE;
@@ -177,8 +177,8 @@ impl Store {
             stored => return value::decode(py, stored, &this.budget).map(Some),
         };
         let serializer = slf.getattr(intern!(py, "serializer"))?;
-        let loads = intern!(py, "loads");
-        run_python(|| serializer.call_method1(loads, (dumped,))).map(Some)
+        let loads = serializer.getattr(intern!(py, "loads"))?;
+        call_python(&loads, &(dumped,).into_pyobject(py)?, None).map(Some)
     }
 
     /// What is stored for a value, by the store's serializer.
@@ -190,8 +190,8 @@ impl Store {
         }
         let py = slf.py();
         let serializer = slf.getattr(intern!(py, "serializer"))?;
-        let dumps = intern!(py, "dumps");
-        let dumped = run_python(|| serializer.call_method1(dumps, (value,)))?;
+        let dumps = serializer.getattr(intern!(py, "dumps"))?;
+        let dumped = call_python(&dumps, &(value,).into_pyobject(py)?, None)?;
         if dumped.is_exact_instance_of::<PyBytes>() || dumped.is_exact_instance_of::<PyString>() {
             return Ok(Stored::Serialized(dumped.unbind()));
         }
