@@ -1,4 +1,7 @@
-"""Traps K7 and K8: a failing backend; several applications, several caches."""
+"""Traps K7, K8 and B5: a failing backend; several applications, several caches; memoized methods."""
+
+import gc
+import weakref
 
 import pytest
 from flask import Blueprint, Flask
@@ -132,3 +135,24 @@ def test_two_caches_with_one_application(cache_class):
     slow.clear()
     assert backend_of(app, fast).has("view//")
     assert client.get("/").text == "fast 1"
+
+
+def test_a_memoized_method_does_not_keep_its_instance_alive(cache_class):
+    """B5: neither as a key nor in a value."""
+    app = Flask("shop")
+    app.config["CACHE_TYPE"] = "flask_rustcache.RustCache"
+    cache = cache_class(app)
+
+    class Shop:
+        @cache.memoize(60)
+        def prices(self, factor):
+            return [factor * 2]
+
+    shop = Shop()
+    with app.app_context():
+        assert shop.prices(2) == shop.prices(2) == [4]
+        assert cache.cache.stats()["hits"] > 0
+    gone = weakref.ref(shop)
+    del shop
+    gc.collect()
+    assert gone() is None
