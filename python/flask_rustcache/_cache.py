@@ -91,20 +91,23 @@ class Cache(CacheFront, flask_caching.Cache):
         special = unless or forced_update or is_stale or make_cache_key or source_check
         plain = not (special or response_hit_indication or callable(key_prefix)) and _compat.is_known()
 
+        # Flask-Caching 2.4 has no `is_stale`, and a default of its own for the other.
+        given = {"is_stale": is_stale, "hash_method": hash_method}
+        newer = {name: value for name, value in given.items() if value is not None}
+
         def decorator(function: Callable[..., Any]) -> CachedView:
             inner = upstream(
                 timeout=timeout,
                 key_prefix=key_prefix,
                 unless=unless,
                 forced_update=forced_update,
-                is_stale=is_stale,
                 response_filter=PrivateFilter(lambda: self._store_private, function, response_filter),
                 query_string=query_string,
-                hash_method=hash_method,
                 cache_none=cache_none,
                 make_cache_key=make_cache_key,
                 source_check=source_check,
                 response_hit_indication=response_hit_indication,
+                **newer,
             )(function)
             prefix = key_prefix if plain else None
             return CachedView(self, inner, prefix, bool(query_string), single_flight)

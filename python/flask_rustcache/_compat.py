@@ -22,8 +22,9 @@ CURRENT_REQUEST: Any = getattr(flask.globals, "_cv_request", None)
 
 
 #: The methods that a hit goes through, as Flask-Caching has them: whoever patches one wants to be asked.
+#: Versions that are not known lack some of them; there no hit is native.
 UPSTREAM_METHODS: dict[str, Any] = {
-    name: getattr(flask_caching.Cache, name)
+    name: getattr(flask_caching.Cache, name, None)
     for name in ("get", "_bypass_cache", "_forced_update", "_is_stale")
 }
 
