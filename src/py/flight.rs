@@ -5,8 +5,9 @@
 //! function itself. So waiting can only ever cost time, and the time is bounded.
 //!
 //! A caller is known by its context (a `contextvars` chain of the fills it is in), never by its thread: a
-//! coroutine moves between threads, and greenlets share one. Nobody waits for a fill of its own
-//! chain, nor for a leader that is itself waiting: so there is never a circle of waiting.
+//! coroutine moves between threads, and greenlets share one. Nobody waits for a fill of its own chain, and
+//! whoever leads a fill does not wait for a leader that is itself waiting: so there is never a circle of
+//! waiting. Whoever leads none may wait for any, as nobody waits for them.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
