@@ -89,7 +89,7 @@ proptest! {
         if held {
             put(&store, 0, 1, When::Always);
         }
-        let ticket: Ticket = store.ticket(&[0]);
+        let ticket: Ticket = store.ticket(&[0], &[]);
         let (mut stale, mut quiet) = (false, true);
         for (key, event) in events {
             let live = get(&store, key).is_some();
@@ -111,7 +111,7 @@ proptest! {
 #[test]
 fn what_a_fill_stores_ends_no_ticket() {
     let store = store(1);
-    let ticket = store.ticket(&[0]);
+    let ticket = store.ticket(&[0], &[]);
     assert!(put(&store, 0, 1, When::IfTicket(ticket)));
     assert!(put(&store, 0, 2, When::IfTicket(ticket)));
     assert_eq!(get(&store, 0), Some(2));
@@ -124,17 +124,17 @@ fn eviction_ends_no_ticket() {
         shards: 1,
     };
     let store = Store::new(config).expect("a sound configuration");
-    let ticket = store.ticket(&[0]);
+    let ticket = store.ticket(&[0], &[]);
     assert!(put(&store, 0, 1, When::IfTicket(ticket)));
     // Makes key 0 leave for want of room, and bumps the stripe of another key only.
     let other = (1..=255)
         .find(|key| {
-            let before = store.ticket(&[0]);
+            let before = store.ticket(&[0], &[]);
             put(&store, *key, 2, When::Always);
-            store.ticket(&[0]) == before
+            store.ticket(&[0], &[]) == before
         })
         .expect("a key of another stripe");
     assert_eq!((get(&store, 0), get(&store, other)), (None, Some(2)));
-    let ticket = store.ticket(&[0]);
+    let ticket = store.ticket(&[0], &[]);
     assert!(put(&store, 0, 3, When::IfTicket(ticket)));
 }

@@ -1,6 +1,7 @@
 //! What the store holds per key.
 
 use super::clock::Instant;
+use super::tags::Tag;
 
 /// A key as the store keeps it: its bytes and nothing else.
 pub type Key = Box<[u8]>;
@@ -111,6 +112,8 @@ pub(super) struct Entry<V> {
     /// Accesses that the policy has seen and not yet spent.
     pub(super) frequency: u8,
     pub(super) version: Version,
+    /// What it is let go by, together with others; None for most.
+    pub(super) tags: Option<Box<[Tag]>>,
     /// Neighbours in the policy's queue and in the expiry's run.
     pub(super) links: [Link; LINKS],
 }
@@ -124,11 +127,17 @@ impl<V> Entry<V> {
             value,
             lifetime,
             version,
+            tags: None,
             links,
             run: 0,
             queue: 0,
             frequency: 0,
         }
+    }
+
+    /// The tags that it carries.
+    pub(super) fn tags(&self) -> &[Tag] {
+        self.tags.as_deref().unwrap_or_default()
     }
 }
 

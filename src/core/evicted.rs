@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::entry::Key;
+use super::tags::Tag;
 
 /// Why an entry left the store.
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
@@ -39,6 +40,12 @@ pub struct Evicted<V> {
     removed: Entries<V>,
     /// Never read: it is here to be dropped where the rest is.
     unused: Option<V>,
+    /// Boxed, as it is seldom there and travels with every result.
+    #[expect(
+        clippy::box_collection,
+        reason = "a Vec would be three words in each result"
+    )]
+    emptied: Option<Box<Vec<Tag>>>,
 }
 
 enum Entries<V> {
@@ -53,6 +60,7 @@ impl<V> Evicted<V> {
         Self {
             removed: Entries::None,
             unused: None,
+            emptied: None,
         }
     }
 
@@ -81,6 +89,17 @@ impl<V> Evicted<V> {
     pub(super) fn leave_unused(&mut self, value: V) {
         debug_assert!(self.unused.is_none(), "an operation is given one value");
         self.unused = Some(value);
+    }
+
+    /// Nobody in the shard carries this tag any more.
+    pub(super) fn push_emptied(&mut self, tag: Tag) {
+        self.emptied.get_or_insert_default().push(tag);
+    }
+
+    /// The tags whose last entry in its shard left.
+    #[must_use]
+    pub fn emptied(&self) -> &[Tag] {
+        self.emptied.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// Whether there is nothing to drop.

@@ -8,9 +8,12 @@
 /// A power of two. With as many fills in flight, one invalidation stops one of them in 64 for nothing.
 const STRIPES: usize = 64;
 
-/// A moment in a key's stripe.
+/// A moment in the stripe of a key, and in those of its tags.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
-pub struct Ticket(u32);
+pub struct Ticket {
+    pub(super) key: u32,
+    pub(super) tags: u32,
+}
 
 /// The stripes of one shard.
 #[derive(Debug)]
@@ -35,8 +38,9 @@ impl Generations {
         }
     }
 
-    pub(super) fn ticket(&self, hash: u64) -> Ticket {
-        Ticket(self.0[stripe(hash)])
+    /// How often the stripe was bumped.
+    pub(super) fn at(&self, hash: u64) -> u32 {
+        self.0[stripe(hash)]
     }
 }
 
@@ -52,11 +56,11 @@ mod tests {
     #[test]
     fn a_bump_ends_the_tickets_of_its_stripe_alone() {
         let (mut generations, one, other) = (Generations::new(), 1 << 20, 2 << 20);
-        let (first, second) = (generations.ticket(one), generations.ticket(other));
+        let (first, second) = (generations.at(one), generations.at(other));
         generations.bump(one);
-        assert_ne!(generations.ticket(one), first);
-        assert_eq!(generations.ticket(other), second);
+        assert_ne!(generations.at(one), first);
+        assert_eq!(generations.at(other), second);
         generations.bump_all();
-        assert_ne!(generations.ticket(other), second);
+        assert_ne!(generations.at(other), second);
     }
 }

@@ -10,8 +10,8 @@ pub enum When {
     Always,
     /// Only if no live entry is there. An expired one counts as absent.
     IfAbsent,
-    /// As `Always`, but only if the key was not removed, nor given a value in any other way, since the
-    /// ticket was handed out.
+    /// As `Always`, but only if since the ticket was handed out the key was not removed, nor given a value
+    /// in any other way, and none of the tags was let go.
     IfTicket(Ticket),
 }
 
@@ -36,6 +36,8 @@ pub(super) struct Incoming<'a, V> {
     pub(super) value: Option<V>,
     pub(super) lifetime: Lifetime,
     pub(super) when: When,
+    /// What the entry is to be let go by.
+    pub(super) tags: &'a [Hashed<'a>],
     /// Whether an entry has been reserved for it in the account.
     pub(super) reserved: bool,
 }

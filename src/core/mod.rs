@@ -26,6 +26,7 @@ mod slab;
 mod stats;
 mod store;
 pub mod sync;
+mod tags;
 
 pub use clock::{Instant, coarse_now};
 pub use config::{ConfigError, StoreConfig};
@@ -34,4 +35,5 @@ pub use evicted::{Evicted, IntoIter, RemovalCause, Removed};
 pub use generations::Ticket;
 pub use incoming::When;
 pub use stats::Stats;
-pub use store::{Inserted, Store};
+pub use store::{Inserted, Store, Tagged};
+pub use tags::Tag;

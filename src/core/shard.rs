@@ -17,6 +17,7 @@ use super::policy::Policy;
 use super::slab::Slab;
 use super::stats::Stats;
 use super::sync::Arc;
+use super::tags::Tags;
 
 /// Expired entries that one call clears away. More than one, so that calls catch up with a crowd
 /// that expires at once; few, so that no call is slow.
@@ -30,6 +31,7 @@ pub(super) struct Shard<V> {
     policy: Policy,
     expiry: Expiry,
     generations: Generations,
+    tags: Tags,
     account: Arc<Account>,
     stats: Stats,
     /// Values stored so far: where versions come from.
@@ -48,6 +50,7 @@ impl<V> Shard<V> {
             policy: Policy::new(capacity),
             expiry: Expiry::new(),
             generations: Generations::new(),
+            tags: Tags::new(),
             account,
             stats: Stats::default(),
             versions: 0,
@@ -161,13 +164,29 @@ impl<V> Shard<V> {
     }
 
     /// What a fill of the key that begins now is stored with.
-    pub(super) fn ticket(&self, key: Hashed<'_>) -> Ticket {
-        self.generations.ticket(key.hash)
+    pub(super) fn ticket(&self, key: Hashed<'_>, tags: &[Hashed<'_>]) -> Ticket {
+        Ticket {
+            key: self.generations.at(key.hash),
+            tags: self.tags.ticket(tags),
+        }
     }
 
     /// No fill of the key that has begun is to be stored.
     pub(super) fn end_tickets(&mut self, key: Hashed<'_>) {
         self.generations.bump(key.hash);
+    }
+
+    /// Removes all that carry a tag, and lets no fill that has begun store another.
+    pub(super) fn remove_tag(&mut self, tag: Hashed<'_>, evicted: &mut Evicted<V>) {
+        self.tags.end_tickets(tag);
+        for token in self.tags.members(tag.bytes) {
+            self.remove(token, RemovalCause::Explicit, evicted);
+        }
+    }
+
+    /// Does any entry carry it?
+    pub(super) fn has_tag(&self, tag: &[u8]) -> bool {
+        self.tags.contains(tag)
     }
 
     /// Evicts an entry (an expired one first, else the policy's choice) and keeps it reserved in the
@@ -205,7 +224,13 @@ impl<V> Shard<V> {
         }
         self.policy.remove(&mut self.slab, token);
         self.expiry.remove(&mut self.slab, token);
-        let Entry { key, value, .. } = self.slab.remove(token);
+        let Entry {
+            key, value, tags, ..
+        } = self.slab.remove(token);
+        if let Some(tags) = tags {
+            self.tags
+                .remove(token, &tags, |tag| evicted.push_emptied(tag));
+        }
         self.leave(key, value, cause, evicted);
     }
 
@@ -221,6 +246,7 @@ impl<V> Shard<V> {
             .count_removed(RemovalCause::Explicit, count as u64);
         self.account.release(count);
         self.generations.bump_all();
+        self.tags.clear();
         self.table = HashTable::new();
         self.policy = Policy::new(self.capacity);
         self.expiry = Expiry::new();
@@ -285,6 +311,7 @@ impl<V> Shard<V> {
         self.slab.validate()?;
         self.policy.validate(&self.slab)?;
         self.expiry.validate(&self.slab)?;
+        self.tags.validate(&self.slab)?;
         if self.table.len() != self.slab.len() {
             return Err(format!(
                 "table {}, slab {} entries",

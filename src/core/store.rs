@@ -32,6 +32,19 @@ pub struct Inserted<V> {
     pub evicted: Evicted<V>,
 }
 
+/// A value that is to be let go by its tags, too.
+#[derive(Debug)]
+pub struct Tagged<'a, V> {
+    /// The value.
+    pub value: V,
+    /// How long it may be served.
+    pub lifetime: Lifetime,
+    /// On what condition it is stored.
+    pub when: When,
+    /// What it is let go by; they take the place of those of a value that it replaces.
+    pub tags: &'a [&'a [u8]],
+}
+
 /// A bounded map from bytes to values with a lifetime each.
 ///
 /// All methods may be called from any thread, and none runs anybody's code under a lock but the
@@ -133,15 +146,35 @@ impl<V> Store<V> {
         now: Instant,
         when: When,
     ) -> Inserted<V> {
-        let key = self.hashed(key);
-        let mut evicted = Evicted::nothing();
-        let mut incoming = Incoming {
-            key,
+        let incoming = Incoming {
+            key: self.hashed(key),
             value: Some(value),
             lifetime,
             when,
+            tags: &[],
             reserved: false,
         };
+        self.insert_incoming(incoming, now)
+    }
+
+    /// The same for a value that is to be let go by its tags, too; see [`Store::remove_tag`].
+    pub fn insert_tagged(&self, key: &[u8], tagged: Tagged<'_, V>, now: Instant) -> Inserted<V> {
+        let tags = self.all_hashed(tagged.tags);
+        let incoming = Incoming {
+            key: self.hashed(key),
+            value: Some(tagged.value),
+            lifetime: tagged.lifetime,
+            when: tagged.when,
+            tags: &tags,
+            reserved: false,
+        };
+        self.insert_incoming(incoming, now)
+    }
+
+    #[inline]
+    fn insert_incoming(&self, mut incoming: Incoming<'_, V>, now: Instant) -> Inserted<V> {
+        let mut evicted = Evicted::nothing();
+        let key = incoming.key;
         loop {
             let mut shard = self.shard(key.hash).lock();
             let calls = shard.begin_call(now, &mut evicted);
@@ -177,9 +210,28 @@ impl<V> Store<V> {
 
     /// What to store a value with that is now beginning to be made; see [`When::IfTicket`].
     #[must_use]
-    pub fn ticket(&self, key: &[u8]) -> Ticket {
-        let key = self.hashed(key);
-        self.shard(key.hash).lock().ticket(key)
+    pub fn ticket(&self, key: &[u8], tags: &[&[u8]]) -> Ticket {
+        let (key, tags) = (self.hashed(key), self.all_hashed(tags));
+        self.shard(key.hash).lock().ticket(key, &tags)
+    }
+
+    /// Removes all entries that carry a tag, and lets no fill that has begun store another. Takes time in
+    /// proportion to their number.
+    pub fn remove_tag(&self, tag: &[u8]) -> Evicted<V> {
+        let tag = self.hashed(tag);
+        let mut evicted = Evicted::nothing();
+        for Padded(shard) in &self.shards {
+            shard.lock().remove_tag(tag, &mut evicted);
+        }
+        evicted
+    }
+
+    /// Whether any entry carries a tag, expired ones included that no call has come across yet.
+    #[must_use]
+    pub fn has_tag(&self, tag: &[u8]) -> bool {
+        self.shards
+            .iter()
+            .any(|Padded(shard)| shard.lock().has_tag(tag))
     }
 
     /// Removes an entry; true if a live one was there. Ends the key's tickets in either case.
@@ -237,6 +289,10 @@ impl<V> Store<V> {
         drop(shard);
         self.visit_another(calls, now, &mut evicted);
         (result, evicted)
+    }
+
+    fn all_hashed<'k>(&self, all: &[&'k [u8]]) -> Vec<Hashed<'k>> {
+        all.iter().map(|bytes| self.hashed(bytes)).collect()
     }
 
     #[inline]

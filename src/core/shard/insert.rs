@@ -4,7 +4,7 @@ use super::Shard;
 use crate::core::clock::Instant;
 use crate::core::entry::{Entry, Key, Lifetime, Version};
 use crate::core::evicted::{Evicted, RemovalCause};
-use crate::core::incoming::{Incoming, Outcome, When};
+use crate::core::incoming::{Hashed, Incoming, Outcome, When};
 use crate::core::policy::Policy;
 
 impl<V> Shard<V> {
@@ -18,7 +18,7 @@ impl<V> Shard<V> {
     ) -> Outcome {
         let is_dead = incoming.lifetime.is_expired(now);
         match incoming.when {
-            When::IfTicket(ticket) if ticket != self.ticket(incoming.key) => {
+            When::IfTicket(ticket) if ticket != self.ticket(incoming.key, incoming.tags) => {
                 return self.decline(incoming, evicted);
             }
             When::IfTicket(_) => {}
@@ -37,6 +37,7 @@ impl<V> Shard<V> {
         match held {
             Some(token) if incoming.when.overwrites() && !is_dead => {
                 self.set_lifetime(token, incoming.lifetime);
+                self.retag(token, incoming.tags, evicted);
                 self.overwrite(token, value, evicted);
                 return Outcome::Stored;
             }
@@ -81,6 +82,7 @@ impl<V> Shard<V> {
             .insert_unique(key.hash, token, |&other| slab.entry(other).hash);
         self.policy.insert(&mut self.slab, token);
         self.expiry.insert(&mut self.slab, token);
+        self.retag(token, incoming.tags, evicted);
         Outcome::Stored
     }
 
@@ -92,6 +94,25 @@ impl<V> Shard<V> {
         entry.version = version;
         let value = std::mem::replace(&mut entry.value, value);
         self.leave(Key::default(), value, RemovalCause::Replaced, evicted);
+    }
+
+    /// Gives an entry other tags.
+    fn retag(&mut self, token: u32, tags: &[Hashed<'_>], evicted: &mut Evicted<V>) {
+        let entry = self.slab.entry_mut(token);
+        if tags.is_empty() && entry.tags.is_none() {
+            return;
+        }
+        let old = entry.tags.take();
+        // First the new ones: what stays is never empty in between.
+        let new = (!tags.is_empty()).then(|| self.tags.add(token, tags));
+        let gone = old
+            .iter()
+            .flatten()
+            .filter(|tag| !new.iter().flatten().any(|new| new == *tag));
+        let gone: Vec<_> = gone.cloned().collect();
+        self.tags
+            .remove(token, &gone, |tag| evicted.push_emptied(tag));
+        self.slab.entry_mut(token).tags = new;
     }
 
     fn set_lifetime(&mut self, token: u32, lifetime: Lifetime) {

@@ -17,6 +17,7 @@ fn incoming(key: &[u8; 1], lifetime: Lifetime) -> Incoming<'_, u8> {
         key,
         value: Some(0),
         lifetime,
+        tags: &[],
         when: When::Always,
         reserved: false,
     }
