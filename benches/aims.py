@@ -3,9 +3,12 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from memo import ALONE, COALESCED
+from memo import LRU_HIT as LRU_CALL
 from processes import BEYOND, EMPTY, FULL, READ_FULL
 from report import Table, columns, times
-from views import BOTH, LRU_HIT
+from sites import BOTH
+from views import LRU_HIT
 from workloads import NOP1
 
 RUST, SIMPLE = "RustCache", "SimpleCache"
@@ -36,6 +39,11 @@ def between(key: str, above: str, below: str) -> Callable[[Tables], float | None
     return lambda tables: tables[key].ratio(above, below) if key in tables else None
 
 
+def of(key: str, name: str) -> Callable[[Tables], float | None]:
+    """Return the figure of one row, in a table whose unit is a ratio."""
+    return lambda tables: tables[key].median(name) if key in tables else None
+
+
 def growth(tables: Tables, name: str) -> float | None:
     """Return how much more P3 costs at 1,000,000 entries than at 500."""
     small, large = tables.get("P3@500"), tables.get("P3@1000000")
@@ -58,6 +66,9 @@ AIMS = (
     Aim("P3b: times faster than SimpleCache", between("P3b", SIMPLE, RUST), 7_000),
     Aim("P4: times faster than Flask-Caching", between("P4", SIMPLE, BOTH), 75),
     Aim("P4: times a lru_cache hit", between("P4", BOTH, LRU_HIT), 4, at_least=False),
+    Aim("P5: times faster than Flask-Caching", between("P5", SIMPLE, BOTH), 12),
+    Aim("P6: times faster than Flask-Caching", between("P6", SIMPLE, BOTH), 340),
+    Aim("P6: times a lru_cache hit", between("P6", BOTH, LRU_CALL), 2.3, at_least=False),
     Aim("P7, hot: times faster than SimpleCache", between("P7", SIMPLE, RUST), 4.5),
     Aim("P8, hot: times faster than SimpleCache", between("P8", SIMPLE, RUST), 2),
     Aim("P8, first hit: no slower", between("P8", SIMPLE + FIRST, RUST + FIRST), 1),
@@ -65,6 +76,10 @@ AIMS = (
     Aim("P8-10k, first hit: no slower", between("P8-10k", SIMPLE + FIRST, RUST + FIRST), 1),
     Aim("P9: times faster than Flask-Caching", between("P9", SIMPLE, BOTH), 7),
     Aim("P11: times faster than Flask-Caching", between("P11", SIMPLE, BOTH), 8),
+    Aim("32 callers of a cold view, in the view's time", of("crowd-view", BOTH), 1.2, False),
+    Aim("the same of a memoized function", of("crowd-memoize", BOTH), 1.2, False),
+    Aim("a view's hit, fills on over off", between("fills-view", COALESCED, ALONE), 1.05, False),
+    Aim("a memoized hit, fills on over off", between("fills-memoize", COALESCED, ALONE), 1.05, False),
     Aim("memory of a str over SimpleCache's", between("memory-str", RUST, SIMPLE), 1, False),
     Aim("memory of a P8 list, never read", between("memory-lists", RUST, SIMPLE), 1.2, False),
     Aim("the same, hit, beyond the prototype budget", between("memory-lists", BEYOND, SIMPLE), 1.2, False),

@@ -56,8 +56,9 @@ class Table:
 
 
 def figure(value: float) -> str:
-    """Return a figure with as many digits as mean anything: 57.3, 8,260, 1,200,000."""
-    return f"{value:,.1f}" if abs(value) < 100 else f"{value:,.0f}"
+    """Return a figure with as many digits as mean anything: 1.07, 57.3, 8,260, 1,200,000."""
+    digits = 2 if abs(value) < 10 else 1 if abs(value) < 100 else 0
+    return f"{value:,.{digits}f}"
 
 
 def times(ratio: float | None) -> str:

@@ -1,25 +1,23 @@
-"""P4, P9, P10 and P11: calls as an application makes them, through `Cache` and its decorator."""
+"""P4, P5, P9, P10 and P11: calls as an application makes them, through `Cache` and its decorator."""
 
-import functools
-import importlib
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
+import peers
 import values
-from contestants import LIFETIME
 from flask import Flask, Response
 from measure import Lane, Run, compile_loop, cycling
+from peers import Peer
 from report import Table
+from sites import PATH, Site, check_site, inside, sites
 from workloads import Field, WrongAnswerError, check_answers, cycling_lane, empty_loop, fill, tabulate
 
-SIMPLE, BACKEND_ONLY, BOTH = "SimpleCache", "RustCache, backend only", "RustCache, both"
-LRU_HIT, BARE, UNCACHED = "lru_cache hit, no arguments", "RustCache.get(k), as P1", "uncached, trivial body"
-PATH = "/api/stocks"
-# Calls before the clock starts: one to store, the others to make what is called hot hot.
-CHECKS = 4
+LRU = "lru_cache hit"
+LRU_HIT = f"{LRU}, no arguments"
+BARE, UNCACHED = "RustCache.get(k), as P1", "uncached, trivial body"
+SEARCH = "symbol=AAPL&page=2"
 # What a server does with an application for one request.
 REQUEST = """\
 answer = c(v.copy(), respond)
@@ -27,137 +25,83 @@ for _ in answer:
     pass
 answer.close()"""
 
-Context = Callable[[], AbstractContextManager[Any]]
-
 
 @dataclass(frozen=True)
-class Setup:
-    """One way to write an application.
+class Page:
+    """What is asked for in one table of hits.
 
     Attributes:
-        name: as shown in the tables.
-        front: module that `Cache` is imported from.
-        backend: its `CACHE_TYPE`.
-        needs: contestant without which there is no such setup.
+        key: the table's short name.
+        title: what is done.
+        body: makes what the view returns.
+        query: the query string, which then is a part of the key; by default none.
     """
 
-    name: str
-    front: str
-    backend: str
-    needs: str
+    key: str
+    title: str
+    body: Callable[[], Any]
+    query: str = ""
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """What a plain function is called with: it has no request to take the query from."""
+        return (self.query,) if self.query else ()
 
 
-SETUPS = (
-    Setup(SIMPLE, "flask_caching", "SimpleCache", "SimpleCache"),
-    Setup(BACKEND_ONLY, "flask_caching", "flask_rustcache.RustCache", "RustCache"),
-    Setup(BOTH, "flask_rustcache", "flask_rustcache.RustCache", "RustCache"),
-)
+def view_lane(site: Site, page: Page, rounds: list[str]) -> Lane:
+    """Return the lane that calls a site's view in the context of one request."""
+    with site.request(page.query):
+        check_site(site, page.body(), site.view)
+    run = cycling(compile_loop("c()"), site.view, rounds, None, None)
+    return site.lane(inside(lambda: site.request(page.query), run))
 
 
-@dataclass
-class Site:
-    """An application with one cached view.
-
-    Attributes:
-        setup: how it is written.
-        app: the application; the view is at `PATH`.
-        cache: its `Cache` object.
-        view: the decorated view.
-        runs: one item for each time that the view itself ran.
-    """
-
-    setup: Setup
-    app: Flask
-    cache: Any
-    view: Callable[[], Any]
-    runs: list[str]
-
-    def lane(self, run: Run) -> Lane:
-        """Return this site's lane."""
-        return Lane(self.setup.name, run, f"{self.setup.front}.Cache")
-
-    def request(self) -> AbstractContextManager[Any]:
-        """Return the context of a request for the view."""
-        return self.app.test_request_context(PATH)
+def function_lanes(field: Field, page: Page, rounds: list[str]) -> list[Lane]:
+    """Return the lanes of plain functions, cached by the peers' decorators and by lru_cache."""
+    lanes = []
+    for peer in (*peers.present(field), peers.LRU):
+        memo = peers.checked(peer, lambda *query: page.body(), *page.arguments)
+        body = "c(v)" if page.query else "c()"
+        run = cycling(compile_loop(body), memo, rounds, page.query, None)
+        name = f"{LRU}, {'the query' if page.query else 'no arguments'}" if peer is peers.LRU else peer.name
+        lanes.append(Lane(name, run, peer.note))
+    return lanes
 
 
-def build(setup: Setup, body: Callable[[], Any]) -> Site:
-    """Return a site whose view returns `body()`."""
-    app = Flask("site")
-    # As in production, whatever FLASK_DEBUG says.
-    app.config |= {"DEBUG": False, "CACHE_TYPE": setup.backend, "CACHE_DEFAULT_TIMEOUT": LIFETIME}
-    cache = importlib.import_module(setup.front).Cache(app)
-    runs: list[str] = []
-
-    @app.get(PATH)
-    @cache.cached(LIFETIME)
-    def stocks() -> Any:
-        runs.append(PATH)
-        return body()
-
-    return Site(setup, app, cache, stocks, runs)
-
-
-def sites(field: Field, body: Callable[[], Any]) -> list[Site]:
-    """Return a site for each setup whose parts are installed."""
-    present = {one.name for one in field.contestants}
-    return [build(setup, body) for setup in SETUPS if setup.needs in present]
-
-
-def plain(answer: Any) -> Any:
-    """Return what can be compared: of a response its status, headers and body."""
-    if isinstance(answer, Response):
-        return answer.status, list(answer.headers), answer.get_data()
-    return answer
-
-
-def check_site(site: Site, wanted: Any, ask: Callable[[], Any]) -> None:
-    """Raise WrongAnswerError unless every answer is right, its caller's own, and all but one are hits."""
-    answers = [ask() for _ in range(CHECKS)]
-    for answer in answers:
-        if plain(answer) != plain(wanted):
-            raise WrongAnswerError(f"{site.setup.name}: gave {plain(answer)!r:.80}")
-    if isinstance(wanted, Response) and len(set(map(id, answers))) != CHECKS:
-        raise WrongAnswerError(f"{site.setup.name}: a response is not isolated")
-    if len(site.runs) != 1:
-        raise WrongAnswerError(f"{site.setup.name}: the view ran {len(site.runs)} times")
-
-
-def inside(context: Context, run: Run) -> Run:
-    """Return a `Lane.run` in a context, which is entered before the clock starts."""
-
-    def within(ops: int) -> float:
-        with context():
-            return run(ops)
-
-    return within
-
-
-def hits(field: Field, key: str, title: str, body: Callable[[], Any]) -> Table:
-    """Measure calls of a cached view in a request context, beside the cheapest memo there is."""
+def hits(field: Field, page: Page) -> Table:
+    """Measure hits of a cached view, beside plain functions and the cheapest memo there is."""
     # Not used by the call: a long inner loop costs the least.
     rounds = values.keys(400)
-    lanes = [empty_loop(rounds)]
-    for site in sites(field, body):
-        with site.request():
-            check_site(site, body(), site.view)
-        run = cycling(compile_loop("c()"), site.view, rounds, None, None)
-        lanes.append(site.lane(inside(site.request, run)))
-    memo = functools.lru_cache(body)
-    floor = cycling(compile_loop("c()"), memo, rounds, None, None)
-    lanes.append(Lane(LRU_HIT, floor, "by reference, no key, no expiry"))
-    return tabulate(key, title, lanes, field, LRU_HIT)
+    found = sites(field, page.body, query_string=bool(page.query))
+    lanes = [empty_loop(rounds), *(view_lane(site, page, rounds) for site in found)]
+    lanes += function_lanes(field, page, rounds)
+    return tabulate(page.key, page.title, lanes, field, lanes[-1].name)
 
 
 def text_view(field: Field) -> Table:
     """P4: hits of a `cached` view that returns a 200-character str."""
-    return hits(field, "P4", "cached view, hit, a 200-character str", lambda: values.text(0))
+    page = Page("P4", "cached view, hit, a 200-character str", lambda: values.text(0))
+    return hits(field, page)
+
+
+def query_view(field: Field) -> Table:
+    """P5: hits of a view `cached` by its query string, too, that returns a 200-character str."""
+    title = f"cached(query_string=True) view, hit, ?{SEARCH}, a 200-character str"
+    table = hits(field, Page("P5", title, lambda: values.text(0), SEARCH))
+    table.remarks.append("one request for all calls, so its query is parsed once, for everyone who reads it")
+    table.remarks.append("plain functions are given the query string as their argument")
+    return table
 
 
 def response_view(field: Field) -> Table:
     """P9: hits of a `cached` view that returns a Response of 200 characters."""
     title = "cached view, hit, a Response of 200 characters"
-    return hits(field, "P9", title, lambda: Response(values.text(0), mimetype="text/plain"))
+    page = Page("P9", title, lambda: Response(values.text(0), mimetype="text/plain"))
+    table = hits(field, page)
+    table.remarks.append(
+        "by reference all visitors get one Response, with what was added to it for the first"
+    )
+    return table
 
 
 def ask(app: Flask, environ: dict[str, Any]) -> bytes:
@@ -200,13 +144,31 @@ def uncached_lane() -> Lane:
     return Lane(UNCACHED, request_run(app), "no cache in it")
 
 
+def peer_lane(peer: Peer, body: Callable[[], Any]) -> Lane:
+    """Return the lane of an application whose view is cached as the plain function it is."""
+    app = Flask("peer")
+    app.config["DEBUG"] = False
+    app.add_url_rule(PATH, "stocks", peers.checked(peer, body))
+    environ = environ_of(app)
+    if reader(body)(ask(app, environ)) != body():
+        raise WrongAnswerError(f"{peer.name}: wrong body")
+    return Lane(peer.name, request_run(app), peer.note)
+
+
+def reader(body: Callable[[], Any]) -> Callable[[bytes], Any]:
+    """Return what makes the view's value of a request's answer."""
+    return bytes.decode if isinstance(body(), str) else json.loads
+
+
 def whole(field: Field, key: str, title: str, body: Callable[[], Any]) -> Table:
     """Measure whole requests for a cached view, beside a view that does nothing."""
     lanes = [empty_loop(values.keys(10))]
+    read = reader(body)
     for site in sites(field, body):
-        environ, read = environ_of(site.app), bytes.decode if isinstance(body(), str) else json.loads
-        check_site(site, body(), lambda site=site, environ=environ, read=read: read(ask(site.app, environ)))
+        environ = environ_of(site.app)
+        check_site(site, body(), lambda site=site, environ=environ: read(ask(site.app, environ)))
         lanes.append(site.lane(request_run(site.app)))
+    lanes += [peer_lane(peer, body) for peer in (*peers.present(field), peers.LRU)]
     lanes.append(uncached_lane())
     return tabulate(key, title, lanes, field, UNCACHED)
 

@@ -1,45 +1,48 @@
 """Shows the tutorial's application speed up: `make demo`, or `make serve` to keep it running.
 
-Starts `examples/stocks` under gunicorn, asks it for the same page several times, prints what that
-took and what the cache counted, and checks every answer. Times are printed, never judged.
+Starts `examples/stocks` under gunicorn three times: without a cache, with Flask-Caching's SimpleCache, and
+with flask-rustcache's Cache and RustCache. Asks each for the same page several times, prints what that took
+and what was counted, and checks and compares every answer. Times are printed, never judged.
 """
 
 import argparse
 import json
 import signal
-import socket
-import subprocess
 import sys
-import time
-from contextlib import contextmanager
-from http.client import HTTPException
-from pathlib import Path
 from statistics import median
 from typing import NamedTuple
-from urllib.request import ProxyHandler, build_opener
 
-EXAMPLES = Path(__file__).resolve().parent
-APPLICATION = EXAMPLES / "stocks"
-REQUESTS = 8
-THREADS = 4
-# Seconds. Both are far above what is needed: they end a demonstration that hangs.
-REQUEST_LIMIT = 60
-STOP_LIMIT = 10
+from demo_server import APPLICATION, Answer, DemoError, ask, server
 
-# Proxy settings of the environment are not for a server on this machine.
-OPENER = build_opener(ProxyHandler({}))
-
-
-class DemoError(Exception):
-    """Something that a person should read, with no traceback around it."""
+OURS = "flask-rustcache"
+# Heading of each column, and how many requests it is asked; an uncached one takes most of a second.
+COLUMNS = {
+    "uncached": ("no cache at all", 4),
+    "flask-caching": ("SimpleCache", 41),
+    OURS: ("RustCache", 41),
+}
+HOW = """\
+  request: measured by the client, one at a time, the connection included
+  inside the decorator: measured in the server process, around the call of the resource's decorated
+  method (undecorated where uncached) in each of these requests; the first is left out"""
 
 
-class Answer(NamedTuple):
-    """One response, and the seconds until its last byte was here."""
+class Column(NamedTuple):
+    """What one of the servers answered, and what it counted."""
 
-    body: bytes
-    content_type: str
-    seconds: float
+    name: str
+    answers: list[Answer]
+    stats: dict
+
+    @property
+    def later(self):
+        """The median time of all requests but the first, seconds."""
+        return median(answer.seconds for answer in self.answers[1:])
+
+    @property
+    def inside(self):
+        """The median time in the decorated method in all requests but the first, seconds."""
+        return median(self.stats["inside"][1:]) / 1e9
 
 
 def main():
@@ -75,7 +78,7 @@ def parse():
 
 
 def serve(port):
-    """Keep the application running until Ctrl-C.
+    """Keep the application running until Ctrl-C, with our cache.
 
     Args:
         port (int): the port to listen on, 0 for any free one.
@@ -83,161 +86,131 @@ def serve(port):
     Raises:
         DemoError: the server did not start, or ended by itself.
     """
-    with server(port) as (process, url):
+    with server(port, OURS) as (process, url):
         print(f"{url}/api/stocks   the tutorial's page\n{url}/_stats       what the cache counted")
         print("Ctrl-C stops", flush=True)
         raise DemoError(f"gunicorn ended by itself with status {process.wait()}")
 
 
 def demonstrate(port):
-    """Ask for the page several times, show the times, check the answers.
+    """Ask each application for the page several times, show the times, check the answers.
 
     Args:
         port (int): the port to listen on, 0 for any free one.
 
     Raises:
-        DemoError: the server did not start, or an answer is not what it must be.
+        DemoError: a server did not start, or an answer is not what it must be.
     """
-    with server(port) as (_process, url):
-        answers = [ask(f"{url}/api/stocks") for _ in range(REQUESTS)]
-        counters = json.loads(ask(f"{url}/_stats").body)
-    show(answers, counters)
-    check(answers, counters)
-    print(f"\nall right: {REQUESTS} equal answers, each as a fresh computation gives it")
+    # One after the other, so that none has another's threads beside it.
+    columns = [measure(port, name, requests) for name, (_, requests) in COLUMNS.items()]
+    show(columns)
+    for column in columns:
+        check(column)
+    compare(columns)
+    answers = sum(len(column.answers) for column in columns)
+    print(f"\nall right: {answers} equal answers, each as a fresh computation gives it")
 
 
-@contextmanager
-def server(port):
-    """Run the application under gunicorn, one worker with several threads.
+def measure(port, name, requests):
+    """Start one application, ask it for the page, and stop it.
 
     Args:
         port (int): the port to listen on, 0 for any free one.
-
-    Yields:
-        tuple[subprocess.Popen, str]: the process, which answers by now, and its URL.
-
-    Raises:
-        DemoError: the port is taken, or the server does not answer.
-    """
-    with listen(port) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        process = start(listener.fileno())
-    # The socket listens already, so this first request waits in its queue for the worker; and our
-    # own copy is closed, so that it fails at once if gunicorn dies. The route leaves the cache be.
-    try:
-        ask(f"{url}/_stats")
-        yield process, url
-    finally:
-        stop(process)
-
-
-def listen(port):
-    """Open the socket here and hand it on, so that nobody can take its port in between.
-
-    Args:
-        port (int): the port to listen on, 0 for any free one.
+        name (str): the cache, a key of `COLUMNS`.
+        requests (int): how many times to ask, at least two.
 
     Returns:
-        socket.socket: a listening socket of this machine alone.
+        Column: what came back.
 
     Raises:
-        DemoError: the port is taken or not allowed.
+        DemoError: the server did not start, or did not answer.
     """
-    try:
-        return socket.create_server(("127.0.0.1", port))
-    except (OSError, OverflowError) as error:
-        raise DemoError(f"cannot listen on port {port}: {error}") from error
+    with server(port, name) as (_process, url):
+        answers = [ask(f"{url}/api/stocks") for _ in range(requests)]
+        return Column(name, answers, json.loads(ask(f"{url}/_stats").body))
 
 
-def start(descriptor):
-    """Start gunicorn; what it and the application complain about goes to the terminal.
-
-    Args:
-        descriptor (int): the listening socket to serve.
-
-    Returns:
-        subprocess.Popen: the running process.
-    """
-    command = [sys.executable, "-m", "gunicorn", f"--bind=fd://{descriptor}", "--workers=1"]
-    command += [f"--threads={THREADS}", f"--chdir={APPLICATION}", f"--pythonpath={EXAMPLES}"]
-    # The control socket is one fixed path per user: two demonstrations would fight for it.
-    command += ["--no-control-socket", "--log-level=warning", "demo_app:app"]
-    return subprocess.Popen(command, pass_fds=[descriptor])
-
-
-def stop(process):
-    """End the server: politely, then not.
-
-    Args:
-        process (subprocess.Popen): the server, running or not.
-    """
-    process.terminate()
-    try:
-        process.wait(STOP_LIMIT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(STOP_LIMIT)
-
-
-def ask(url):
-    """Request one page.
-
-    Args:
-        url (str): its address.
-
-    Returns:
-        Answer: what came back.
-
-    Raises:
-        DemoError: no answer, or one with an error status.
-    """
-    began = time.perf_counter()
-    try:
-        with OPENER.open(url, timeout=REQUEST_LIMIT) as response:
-            body = response.read()
-            content_type = response.headers.get_content_type()
-    except (OSError, HTTPException) as error:
-        raise DemoError(f"{url} failed: {error}") from error
-    return Answer(body, content_type, time.perf_counter() - began)
-
-
-def show(answers, counters):
+def show(columns):
     """Print the times and the counters.
 
     Args:
-        answers (list[Answer]): in the order of the requests, at least two.
-        counters (dict[str, object]): what the cache counted.
+        columns (list[Column]): one for each server, the uncached one first.
     """
-    print(f"GET /api/stocks, {len(answers[0].body):,} bytes of JSON\n\n  request  milliseconds")
-    for number, answer in enumerate(answers, 1):
-        print(f"  {number:>7}  {answer.seconds * 1000:>12,.2f}")
-    later = median(answer.seconds for answer in answers[1:])
-    print(f"\n  first            {answers[0].seconds * 1000:>12,.2f} ms")
-    print(f"  later, median    {later * 1000:>12,.2f} ms")
-    print(f"  speed-up         {answers[0].seconds / later:>12,.0f} times\n\ncache statistics")
-    for name, value in counters.items():
-        print(f"  {name:<20} {value!s:>12}")
+    uncached = columns[0]
+    print(f"GET /api/stocks, {len(uncached.answers[0].body):,} bytes of JSON\n")
+    line("", [column.name for column in columns])
+    line("", [COLUMNS[column.name][0] for column in columns])
+    line("requests", [f"{len(column.answers)}" for column in columns])
+    line("computed, times", [f"{column.stats['computed']}" for column in columns])
+    line("first request", [milliseconds(column.answers[0].seconds) for column in columns])
+    line("later, median", [milliseconds(column.later) for column in columns])
+    line("speed-up of a request", [f"{uncached.later / column.later:,.0f} times" for column in columns])
+    line("inside the decorator, median", [milliseconds(column.inside) for column in columns])
+    line("speed-up inside", [f"{uncached.inside / column.inside:,.0f} times" for column in columns])
+    print(f"\n{HOW}\n\ncache statistics of {OURS}")
+    for name, value in columns[-1].stats["counters"].items():
+        print(f"  {name:<28} {value!s:>16}")
 
 
-def check(answers, counters):
-    """Check everything that came back.
+def line(label, cells):
+    """Print a line of the table.
 
     Args:
-        answers (list[Answer]): in the order of the requests.
-        counters (dict[str, object]): what the cache counted.
+        label (str): what it shows.
+        cells (list[str]): one for each column.
+    """
+    print(f"  {label:<28} " + " ".join(f"{cell:>16}" for cell in cells))
+
+
+def milliseconds(seconds):
+    """Write a time.
+
+    Args:
+        seconds (float): the time.
+
+    Returns:
+        str: with as many digits as mean anything.
+    """
+    return f"{seconds * 1000:,.3f} ms" if seconds < 0.001 else f"{seconds * 1000:,.2f} ms"
+
+
+def check(column):
+    """Check everything that one server sent.
+
+    Args:
+        column (Column): its answers, in the order of the requests, and what it counted.
 
     Raises:
         DemoError: it is not what it must be.
     """
+    name, answers, stats = column
     if any(answer.content_type != "application/json" for answer in answers):
-        raise DemoError(f"not all answers are JSON: {[one.content_type for one in answers]}")
+        raise DemoError(f"{name}: not all answers are JSON: {[one.content_type for one in answers]}")
     if any(answer.body != answers[0].body for answer in answers):
-        raise DemoError("a later answer differs from the first")
-    if json.loads(answers[0].body) != fresh_report():
-        raise DemoError("the answers differ from a computation in this process")
-    counted = counters.get("hits"), counters.get("misses")
-    if counted != (len(answers) - 1, 1):
+        raise DemoError(f"{name}: a later answer differs from the first")
+    wanted = len(answers) if name == "uncached" else 1
+    if stats["computed"] != wanted:
+        raise DemoError(f"{name}: expected {wanted} computations, there were {stats['computed']}")
+    counted = stats["counters"].get("hits"), stats["counters"].get("misses")
+    if name == OURS and counted != (len(answers) - 1, 1):
         raise DemoError(f"expected {len(answers) - 1} hits and 1 miss, the cache counted {counted}")
+
+
+def compare(columns):
+    """Check that all servers sent the same bytes, and that these are right.
+
+    Args:
+        columns (list[Column]): one for each server, its own answers checked.
+
+    Raises:
+        DemoError: they differ from each other or from a computation in this process.
+    """
+    first = columns[0].answers[0].body
+    for column in columns[1:]:
+        if column.answers[0].body != first:
+            raise DemoError(f"the answers of {column.name} differ from those of {columns[0].name}")
+    if json.loads(first) != fresh_report():
+        raise DemoError("the answers differ from a computation in this process")
 
 
 def fresh_report():

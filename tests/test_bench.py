@@ -16,6 +16,11 @@ CONTESTANTS = (
     "moka-py Moka",
     "cachetools TTLCache + Lock",
 )
+DECORATORS = {
+    "cachebox.cached TTLCache, plain function": "cachebox",
+    "moka_py.cached, plain function": "moka-py",
+    "cachetools.cached TTLCache + Lock, plain function": "cachetools",
+}
 SETUPS = ("SimpleCache", "RustCache, backend only", "RustCache, both")
 
 
@@ -49,10 +54,24 @@ def test_quick_run_names_every_contestant_and_prints_figures(tmp_path: Path) -> 
 
 
 def test_quick_run_measures_every_way_to_write_an_application(tmp_path: Path) -> None:
-    printed, tables = quick("P4,P9,P10,P11", tmp_path / "bench.json")
-    assert list(tables) == ["P4", "P9", "P10-str", "P10-list", "P11"]
+    printed, tables = quick("P4,P5,P6,P9,P10,P11", tmp_path / "bench.json")
+    assert list(tables) == ["P4", "P5", "P6", "P9", "P10-str", "P10-list", "P11"]
     for key, medians in tables.items():
         assert medians.keys() > set(SETUPS), key
         # Less than nothing would mean that a call cost less than the empty loop.
         assert all(medians[name] > 0 for name in SETUPS), key
-    assert "P4: times a lru_cache hit" in printed
+    for aim in ("P4: times a lru_cache hit", "P6: times a lru_cache hit"):
+        assert aim in printed
+    for key in ("P4", "P5", "P6", "P9", "P10-str"):
+        for name, package in DECORATORS.items():
+            assert name in tables[key] or re.search(rf"^{package} .* is left out", printed, re.M), (key, name)
+
+
+def test_quick_run_measures_fills_and_crowds(tmp_path: Path) -> None:
+    printed, tables = quick("fills,crowd", tmp_path / "bench.json")
+    assert set(tables["fills-view"]) == {"single_flight=False", "single_flight=True"}
+    for key in ("crowd-view", "crowd-memoize", "crowd-busy"):
+        assert tables[key].keys() >= set(SETUPS), key
+        # No crowd can be answered before the function has run once.
+        assert all(ratio > 0.5 for ratio in tables[key].values()), key
+    assert re.search(r"RustCache, both .* ran once$", printed, re.M)

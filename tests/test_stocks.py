@@ -5,6 +5,7 @@ import difflib
 import importlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -300,8 +301,46 @@ def test_the_demonstration_ends_well():
     command = [sys.executable, EXAMPLES / "demo.py"]
     demo = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
     assert (demo.returncode, demo.stderr) == (0, "")
-    for shown in ("speed-up", "hits", "misses", "all right: 8 equal answers"):
+    for column in ("uncached +flask-caching +flask-rustcache", "computed, times +4 +1 +1"):
+        assert re.search(column, demo.stdout), column
+    for shown in ("speed-up", "inside the decorator", "hits", "misses", "all right: 86 equal answers"):
         assert shown in demo.stdout
+
+
+@pytest.fixture
+def demo(monkeypatch):
+    """Import the demonstration's modules by name, and leave no trace of them behind."""
+    monkeypatch.syspath_prepend(EXAMPLES)
+    yield importlib.import_module("demo")
+    for name in ("demo", "demo_server"):
+        del sys.modules[name]
+
+
+def column(demo, name, bodies, computed, **counters):
+    answers = [demo.Answer(body, "application/json", 0.1) for body in bodies]
+    return demo.Column(name, answers, {"computed": computed, "inside": [1, 1], "counters": counters})
+
+
+def test_the_demonstration_does_not_take_different_answers_for_equal(demo):
+    theirs = column(demo, "flask-caching", [b"{}"] * 2, 1)
+    spaced = column(demo, demo.OURS, [b"{ }"] * 2, 1, hits=1, misses=1)
+    for one in (theirs, spaced):
+        demo.check(one)
+    with pytest.raises(demo.DemoError, match="flask-rustcache differ from those of flask-caching"):
+        demo.compare([theirs, spaced])
+    with pytest.raises(demo.DemoError, match="differ from a computation"):
+        demo.compare([theirs, theirs])
+
+
+def test_the_demonstration_notices_a_cache_that_does_not_work(demo):
+    for wrong, said in (
+        (column(demo, "flask-caching", [b"1", b"2"], 1), "a later answer differs"),
+        (column(demo, "flask-caching", [b"1", b"1"], 2), "expected 1 computations, there were 2"),
+        (column(demo, "uncached", [b"1", b"1"], 1), "expected 2 computations, there were 1"),
+        (column(demo, demo.OURS, [b"1", b"1"], 1, hits=0, misses=2), "expected 1 hits and 1 miss"),
+    ):
+        with pytest.raises(demo.DemoError, match=said):
+            demo.check(wrong)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="gunicorn does not run on Windows")

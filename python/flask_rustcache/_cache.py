@@ -5,25 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import flask_caching
+from flask import current_app
 
 from . import _compat, _config
-from ._decorators import CachedView, PrivateFilter
+from ._decorated import Options
+from ._memoized import KeyOptions, MemoizedFunction
 from ._native import CacheFront
+from ._versions import Versions
+from ._views import CachedView, ViewOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
 
+    from . import _typing
+    from ._typing import P, R, Timeout
 
-class Cache(CacheFront, flask_caching.Cache):
+
+class Cache(CacheFront, Versions, flask_caching.Cache):
     """``flask_caching.Cache`` with the same parameters, methods and behaviour, but faster where it can be.
 
-    A hit of a view decorated with :meth:`cached` is answered natively where that is provably the same:
-    the backend is a ``RustCache``; the decorator has no option but ``timeout``, ``key_prefix`` (a str),
-    ``query_string``, ``hash_method``, ``cache_none`` and ``response_filter``; nothing is overridden or
-    patched; signals and source checks are off; and the application is not in debug mode. Everything
-    else, every miss included, goes through Flask-Caching's own code.
+    What :meth:`cached` and :meth:`memoize` return answers hits natively, whatever their options, as long as
+    the backend is a ``RustCache`` and no method that they go through is overridden or patched. Everything
+    else goes to Flask-Caching's own code.
 
     Concurrent misses of a key run the function once: the first caller leads, the others wait for it, at
     most ``CACHE_FILL_TIMEOUT`` seconds (default 10), and look again. ``CACHE_SINGLE_FLIGHT = False``
@@ -39,9 +44,17 @@ class Cache(CacheFront, flask_caching.Cache):
         config: Settings that win over the application's. Default None.
     """
 
-    _store_private: bool = False
-    _single_flight: bool = True
-    _fill_timeout: float = 10.0
+    def __init__(
+        self,
+        app: Flask | None = None,
+        with_jinja2_ext: bool = True,
+        config: dict[str, Any] | None = None,
+    ) -> None:
+        """Makes a cache, and sets it up for ``app`` if that is given; see the class."""
+        self._codes = {}
+        self._numbers = {}
+        self._methods_run: dict[str, set[str]] = {}
+        super().__init__(app, with_jinja2_ext, config)
 
     def init_app(self, app: Flask, config: dict[str, Any] | None = None) -> None:
         """Sets the cache up for an application; see ``flask_caching.Cache.init_app``.
@@ -50,12 +63,17 @@ class Cache(CacheFront, flask_caching.Cache):
             ValueError: If a setting is out of range; the message names the key and the fix.
             TypeError: If a setting is of the wrong type; the message names the key.
         """
-        settings = {**app.config, **(self.config or {}), **(config or {})}
-        _check_timeout(settings.get("CACHE_DEFAULT_TIMEOUT"))
-        self._store_private = _config.flag(settings.get("CACHE_STORE_PRIVATE", False), "CACHE_STORE_PRIVATE")
-        self._single_flight = _config.flag(settings.get("CACHE_SINGLE_FLIGHT", True), "CACHE_SINGLE_FLIGHT")
-        self._fill_timeout = _config.seconds(settings.get("CACHE_FILL_TIMEOUT", 10), "CACHE_FILL_TIMEOUT")
+        given = {**app.config, **(self.config or {}), **(config or {})}
+        _check_timeout(given.get("CACHE_DEFAULT_TIMEOUT"))
+        settings = _config.Settings.read(given)
         super().init_app(app, config)
+        app.extensions.setdefault(_EXTENSION, {})[self] = settings
+
+    def _settings(self) -> _config.Settings:
+        """What the present application, or the one that was set up last, says of the decorators."""
+        app = current_app or self.app
+        settings: _config.Settings = app.extensions[_EXTENSION][self]
+        return settings
 
     def inc(self, key: Any, delta: Any = 1) -> Any:
         """Adds to a value, atomically; see the backend's ``inc``."""
@@ -67,8 +85,8 @@ class Cache(CacheFront, flask_caching.Cache):
 
     def cached(  # noqa: PLR0913, PLR0917  # Flask-Caching's parameters
         self,
-        timeout: Any = None,
-        key_prefix: Any = "view/%s",
+        timeout: Timeout = None,
+        key_prefix: str | Callable[[], str] = "view/%s",
         unless: Callable[..., Any] | None = None,
         forced_update: Callable[..., Any] | None = None,
         is_stale: Callable[..., Any] | None = None,
@@ -81,27 +99,27 @@ class Cache(CacheFront, flask_caching.Cache):
         response_hit_indication: bool | None = False,
         *,
         single_flight: bool | None = None,
-    ) -> Any:
+    ) -> Callable[[Callable[P, R]], _typing.CachedFunction[P, R]]:
         """Decorates a view, or any function, to be cached; see ``flask_caching.Cache.cached``.
 
         ``single_flight`` says whether concurrent misses of a key wait for one of them to run the function;
         None (the default) leaves it to ``CACHE_SINGLE_FLIGHT``.
         """
-        upstream = super().cached
-        special = unless or forced_update or is_stale or make_cache_key or source_check
-        plain = not (special or response_hit_indication or callable(key_prefix)) and _compat.is_known()
-
+        upstream: Callable[..., Any] = super().cached
+        view = ViewOptions(key_prefix, query_string, make_cache_key, source_check, response_hit_indication)
+        options = Options(unless, forced_update, is_stale, response_filter, cache_none, single_flight)
         # Flask-Caching 2.4 has no `is_stale`, and a default of its own for the other.
         given = {"is_stale": is_stale, "hash_method": hash_method}
         newer = {name: value for name, value in given.items() if value is not None}
 
-        def decorator(function: Callable[..., Any]) -> CachedView:
+        def decorator(function: Callable[..., Any]) -> Any:
+            accept = view.filter_for(self, function, response_filter)
             inner = upstream(
                 timeout=timeout,
                 key_prefix=key_prefix,
                 unless=unless,
                 forced_update=forced_update,
-                response_filter=PrivateFilter(lambda: self._store_private, function, response_filter),
+                response_filter=accept,
                 query_string=query_string,
                 cache_none=cache_none,
                 make_cache_key=make_cache_key,
@@ -109,10 +127,65 @@ class Cache(CacheFront, flask_caching.Cache):
                 response_hit_indication=response_hit_indication,
                 **newer,
             )(function)
-            prefix = key_prefix if plain else None
-            return CachedView(self, inner, prefix, bool(query_string), single_flight)
+            plan = view.plan(options) if _compat.is_known() else options.plan(None)
+            return CachedView(self, function, inner, plan, options)._with(view, accept)
 
         return decorator
+
+    def memoize(  # noqa: PLR0913, PLR0917  # Flask-Caching's parameters
+        self,
+        timeout: Timeout = None,
+        make_name: Callable[[str], str] | None = None,
+        unless: Callable[..., Any] | None = None,
+        forced_update: Callable[..., Any] | None = None,
+        is_stale: Callable[..., Any] | None = None,
+        response_filter: Callable[..., Any] | None = None,
+        hash_method: Callable[..., Any] | None = None,
+        cache_none: bool = False,
+        source_check: bool | None = None,
+        args_to_ignore: list[str] | None = None,
+        *,
+        single_flight: bool | None = None,
+    ) -> Callable[[Callable[P, R]], _typing.MemoizedFunction[P, R]]:
+        """Decorates a function to be cached by its arguments; see ``flask_caching.Cache.memoize``.
+
+        ``single_flight`` is as for :meth:`cached`.
+        """
+        upstream: Callable[..., Any] = super().memoize
+        keys = KeyOptions(make_name, hash_method, source_check, args_to_ignore)
+        options = Options(unless, forced_update, is_stale, response_filter, cache_none, single_flight)
+        given = {"is_stale": is_stale, "hash_method": hash_method}
+        newer = {name: value for name, value in given.items() if value is not None}
+
+        def decorator(function: Callable[..., Any]) -> Any:
+            inner = upstream(
+                timeout=timeout,
+                make_name=make_name,
+                unless=unless,
+                forced_update=forced_update,
+                response_filter=response_filter,
+                cache_none=cache_none,
+                source_check=source_check,
+                args_to_ignore=args_to_ignore,
+                **newer,
+            )(function)
+            plan = options.plan(keys.kind() if _compat.is_known() else None, forces_first=True)
+            return MemoizedFunction(self, function, inner, plan, options)._with(keys)
+
+        return decorator
+
+    def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
+        """Forgets what a memoized function returned; see ``flask_caching.Cache.delete_memoized``.
+
+        What it makes unreachable is freed at once.
+        """
+        super().delete_memoized(f, *args, **kwargs)
+        if args:
+            self._end_unused_version(f, args)
+
+
+#: Where the settings of an application's caches are kept.
+_EXTENSION = "flask_rustcache"
 
 
 def _check_timeout(value: Any) -> None:

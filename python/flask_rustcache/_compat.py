@@ -12,6 +12,7 @@ from typing import Any
 
 import flask.globals
 import flask_caching
+from flask_caching import utils
 
 #: The versions whose own suite is run against ours: the decorators' semantics are theirs.
 _KNOWN_FLASK_CACHING = ("2.5.",)
@@ -21,12 +22,50 @@ CURRENT_APP: Any = getattr(flask.globals, "_cv_app", None)
 CURRENT_REQUEST: Any = getattr(flask.globals, "_cv_request", None)
 
 
-#: The methods that a hit goes through, as Flask-Caching has them: whoever patches one wants to be asked.
-#: Versions that are not known lack some of them; there no hit is native.
-UPSTREAM_METHODS: dict[str, Any] = {
+#: The methods that Flask-Caching's decorated functions go through, and ours do not: whoever overrides or
+#: patches one wants to be asked. Versions that are not known lack some of them; there nothing is native.
+_UPSTREAM: dict[str, Any] = {
     name: getattr(flask_caching.Cache, name, None)
-    for name in ("get", "_bypass_cache", "_forced_update", "_is_stale")
+    for name in (
+        "get",
+        "has",
+        "get_many",
+        "set_many",
+        "delete_many",
+        "_bypass_cache",
+        "_forced_update",
+        "_is_stale",
+        "_memoize_make_cache_key",
+        "_memoize_kwargs_to_args",
+    )
 }
+_UPSTREAM_VERSION: Any = getattr(flask_caching.Cache, "_memoize_version", None)
+
+
+def is_plain(cache: Any) -> bool:
+    """Whether a cache's decorated functions may be answered without Flask-Caching's own code.
+
+    Asked again whenever an attribute of the cache or of its class was set.
+    """
+    if not is_known():
+        return False
+    own, kind = vars(cache), type(cache)
+    if any(getattr(kind, name) is not theirs or name in own for name, theirs in _UPSTREAM.items()):
+        return False
+    if flask_caching.Cache._memoize_version is not _UPSTREAM_VERSION:
+        return False
+    ours = sys.modules["flask_rustcache._cache"].Cache
+    return all(getattr(kind, name) is getattr(ours, name) for name in ("_memoize_version", "cache"))
+
+
+# What the native path takes from Flask-Caching 2.5; None in 2.4, where there is no such path.
+join_generator: Any = getattr(utils, "join_generator", None)
+normalize_timeout: Any = getattr(utils, "normalize_timeout", None)
+wants_extra_args: Any = getattr(utils, "wants_extra_args", None)
+cache_view_hit: Any = getattr(flask_caching, "cache_view_hit", None)
+cache_view_miss: Any = getattr(flask_caching, "cache_view_miss", None)
+cache_memoize_hit: Any = getattr(flask_caching, "cache_memoize_hit", None)
+cache_memoize_miss: Any = getattr(flask_caching, "cache_memoize_miss", None)
 
 #: The innermost fill that the present context leads (see ``src/py/flight.rs``).
 FILL_CONTEXT: ContextVar[Any] = ContextVar("flask_rustcache_fill")

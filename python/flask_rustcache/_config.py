@@ -10,7 +10,7 @@ import re
 import sys
 import threading
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,26 @@ _KEYS = {
 
 #: The constructor's positional parameters, in their order.
 _POSITIONAL = ("threshold", "default_timeout", "ignore_delete_many_errors", "ignore_errors")
+
+
+class Settings(NamedTuple):
+    """What an application says of the decorators."""
+
+    #: Are responses stored that say they are for one visitor?
+    store_private: bool
+    #: Do concurrent misses of a key wait for one of them?
+    single_flight: bool
+    #: And how long, in seconds?
+    fill_timeout: float
+
+    @classmethod
+    def read(cls, config: dict[str, Any]) -> Settings:
+        """Reads and checks them; raises ``ValueError`` or ``TypeError`` naming the key."""
+        return cls(
+            flag(config.get("CACHE_STORE_PRIVATE", False), "CACHE_STORE_PRIVATE"),
+            flag(config.get("CACHE_SINGLE_FLIGHT", True), "CACHE_SINGLE_FLIGHT"),
+            seconds(config.get("CACHE_FILL_TIMEOUT", 10), "CACHE_FILL_TIMEOUT"),
+        )
 
 
 def options(config: dict[str, Any], args: list[Any], given: dict[str, Any]) -> dict[str, Any]:

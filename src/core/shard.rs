@@ -103,6 +103,10 @@ impl<V> Shard<V> {
         Some(entry)
     }
 
+    pub(super) const fn count_miss(&mut self) {
+        self.stats.misses += 1;
+    }
+
     /// What `view` makes of a live value, which is a hit if it makes anything of it.
     pub(super) fn read_if<R>(
         &mut self,

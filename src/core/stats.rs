@@ -4,7 +4,7 @@
 //! none of them).
 //!
 //! * `hits`, `misses`: each `read` and `read_versioned` moves exactly one of the two; `read_if` moves
-//!   `hits` if its value was taken, and else nothing. A key whose
+//!   `hits` if its value was taken, and else nothing (`count_miss` is for whoever then asks no further). A key whose
 //!   entry has expired is a miss. No other operation moves them: not `contains`, `peek`, `keys`.
 //! * `insertions`: each `insert` or `replace` that says `stored`.
 //! * `replacements`: each of those insertions that took the place of a live value.

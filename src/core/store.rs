@@ -272,6 +272,11 @@ impl<V> Store<V> {
         self.shard(key.hash).lock().read_if(key, now, view)
     }
 
+    /// Counts a miss for a caller that found nothing by [`Store::read_if`] and asks no further.
+    pub fn count_miss(&self) {
+        self.shards[0].0.lock().count_miss();
+    }
+
     /// What most operations are: one shard, locked once, with something to drop afterwards.
     #[inline]
     fn call<'k, R>(

@@ -94,7 +94,7 @@ impl Tags {
 
     /// Recomputes every invariant.
     pub(super) fn validate<V>(&self, slab: &Slab<V>) -> Result<(), String> {
-        let carried = slab.iter().map(|(_, entry)| entry.tags().len()).sum();
+        let carried: usize = slab.iter().map(|(_, entry)| entry.tags().len()).sum();
         let known: usize = self.members.values().map(HashSet::len).sum();
         if known != carried {
             return Err(format!("{known} tags are known, entries carry {carried}"));

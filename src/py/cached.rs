@@ -1,100 +1,125 @@
-//! `CachedFunction`: what `Cache.cached` makes of a function.
+//! `CachedFunction`: what `Cache.cached` and `Cache.memoize` make of a function.
 //!
-//! How a call travels: if the function was decorated with nothing that needs Python (see `_decorators.py`), the
-//! key is written from its prefix and `request.path`, and the store is asked. A value that is found is
-//! decoded for the caller, and that is all. In every other case Flask-Caching's own decorated function runs
-//! with the same arguments, so the semantics can only ever be its; on a miss, one caller at a time runs
-//! it for a key, and the others wait (see `flight.rs`).
+//! How a call travels: the application's store is found, the key is made (see `cached/keys.rs`), and the store is
+//! asked. A value that is found is decoded for the caller, and that is all. On a miss one caller at a time
+//! runs the function for a key, and the others wait (see `cached/miss.rs`). Whatever has to do with
+//! Flask (conditions, signals, running the function, storing what it returned) is up to Python, in the methods
+//! `_...` of the subclass in `_decorated.py`. Where the backend is another one, or a method is overridden,
+//! Flask-Caching's own decorated function runs instead, and nothing is asked before.
+
+mod keys;
+mod miss;
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::daemon::call_python;
-use super::flight::{Caller, Place, Role};
 use super::front::{CacheFront, current_request};
-use super::imports::{FLASK_REQUEST, METHOD_TYPE};
-use super::query_keys::{QueryKeys, request_bytes};
+use super::imports::{HTTP_EXCEPTION, METHOD_TYPE};
+use super::key::buffer::Buffer;
 use super::store::{Hit, Store};
-use crate::core::sync::{Arc, AtomicBool, Ordering};
+use crate::core::sync::{AtomicBool, AtomicU8, Ordering};
+use keys::{KeyRule, Known};
+use miss::Miss;
 
-/// How a key is made without Python code.
-enum KeyRule {
-    /// It is always this one.
-    Fixed(String),
-    /// This stands before and after `request.path`.
-    Path(String, String),
-    /// By `query_string=True`: Flask-Caching makes it, once for each query.
-    Query(QueryKeys),
+/// What the decorator was asked for; see `_decorated.py`.
+#[derive(FromPyObject)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "one for each option that a call has to look at"
+)]
+struct Plan {
+    /// "view", "query", "call", "scoped" or "asked": how the key is made; None where no hit is native.
+    kind: Option<String>,
+    /// For "view".
+    prefix: String,
+    cache_none: bool,
+    has_unless: bool,
+    has_forced_update: bool,
+    /// Is that asked before the key is made? It is of memoized functions, and after it of views.
+    forces_first: bool,
+    has_is_stale: bool,
+    /// Is each hit to be told to Python?
+    indicates: bool,
+    /// Is a stored `HTTPException` raised?
+    raises: bool,
+    /// The decorator's word on fills; None leaves it to the cache.
+    single_flight: Option<bool>,
 }
 
 /// See the module.
 #[pyclass(frozen, subclass, module = "flask_rustcache._native")]
 pub(super) struct CachedFunction {
     cache: Py<CacheFront>,
+    /// The function that was decorated.
+    function: Py<PyAny>,
     /// Flask-Caching's own decorated function.
     inner: Py<PyAny>,
+    plan: Plan,
     /// None where no hit is answered natively.
     rule: Option<KeyRule>,
-    /// False once the function that makes keys was replaced.
-    native: AtomicBool,
-    /// The decorator's word on fills; None leaves it to the cache.
-    single_flight: Option<bool>,
+    /// True once the function that makes keys was replaced.
+    asks_for_key: AtomicBool,
+    /// The request methods that the function has answered.
+    methods: AtomicU8,
 }
 
-/// What a look into the cache came to.
-enum Look<'py> {
-    Hit(Bound<'py, PyAny>),
-    /// Not there, in this store under this key.
-    Miss(Bound<'py, Store>, Vec<u8>),
-    /// Flask-Caching's code is to be asked, and nothing more.
-    Unusual,
-}
-
-impl<'py> Look<'py> {
-    fn into(store: Bound<'py, Store>, key: &[u8]) -> PyResult<Self> {
-        Ok(match Store::hit(&store, key)? {
-            Hit::Value(value) => Self::Hit(value),
-            Hit::Unusual => Self::Unusual,
-            Hit::Absent => Self::Miss(store, key.to_vec()),
-        })
-    }
-}
-
-/// A caller, what it is to do, and how long it waits, in seconds.
-type Asked<'py> = (Caller<'py>, Role<'py>, f64);
-
-/// What a call was given.
+/// One call.
 struct Call<'a, 'py> {
+    decorated: &'a Bound<'py, CachedFunction>,
+    this: &'a CachedFunction,
     args: &'a Bound<'py, PyTuple>,
     kwargs: Option<&'a Bound<'py, PyDict>>,
 }
 
+/// What a look into the cache came to.
+enum Sought<'py> {
+    Found(Found<'py>),
+    Miss(Miss<'py>),
+    /// Only Flask-Caching's own code knows what to make of the key.
+    Unusual,
+    /// There is no key.
+    Uncacheable,
+}
+
+/// What is the answer, and what there is to do about it before.
+struct Found<'py> {
+    value: Bound<'py, PyAny>,
+    /// Made by pickle or a serializer of the application's: it may be anything.
+    loaded: bool,
+    /// The key, if the hit is to be told to Python.
+    tell: Option<Bound<'py, PyString>>,
+}
+
 #[pymethods]
 impl CachedFunction {
-    /// `key_prefix` is None where hits are not to be answered natively.
+    /// `_options` are for the subclass.
     #[new]
-    #[pyo3(signature = (cache, inner, key_prefix, query_string=false, single_flight=None))]
+    #[pyo3(signature = (cache, function, inner, plan, _options=None))]
     fn new(
         cache: &Bound<'_, CacheFront>,
+        function: &Bound<'_, PyAny>,
         inner: &Bound<'_, PyAny>,
-        key_prefix: Option<&str>,
-        query_string: bool,
-        single_flight: Option<bool>,
+        plan: Plan,
+        _options: Option<&Bound<'_, PyAny>>,
     ) -> Self {
         Self {
             cache: cache.clone().unbind(),
+            function: function.clone().unbind(),
             inner: inner.clone().unbind(),
-            rule: key_prefix.and_then(|prefix| KeyRule::new(prefix, query_string)),
-            native: AtomicBool::new(true),
-            single_flight,
+            rule: KeyRule::new(&plan),
+            plan,
+            asks_for_key: AtomicBool::new(false),
+            methods: AtomicU8::new(0),
         }
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.cache)?;
+        visit.call(&self.function)?;
         visit.call(&self.inner)
     }
 
@@ -104,15 +129,13 @@ impl CachedFunction {
         args: &Bound<'py, PyTuple>,
         kwargs: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let (this, py) = (slf.get(), slf.py());
-        let call = Call { args, kwargs };
-        match this.look(py, &call) {
-            Ok(Look::Hit(value)) => Ok(value),
-            Ok(Look::Miss(store, key)) => this.fill(&store, key, &call),
-            // What went wrong goes wrong again in Flask-Caching's code, which knows what to do about it.
-            Err(error) if !error.is_instance_of::<PyException>(py) => Err(error),
-            _ => this.compute(py, &call),
-        }
+        let call = Call {
+            decorated: slf,
+            this: slf.get(),
+            args,
+            kwargs,
+        };
+        call.answer()
     }
 
     /// Binds as a function does.
@@ -133,208 +156,206 @@ impl CachedFunction {
         slf.get().inner.bind(slf.py()).clone()
     }
 
-    /// From now on no call is answered natively.
-    fn _give_up(&self) {
-        self.native.store(false, Ordering::Relaxed);
+    /// The function that was decorated.
+    #[getter]
+    fn _function<'py>(slf: &Bound<'py, Self>) -> Bound<'py, PyAny> {
+        slf.get().function.bind(slf.py()).clone()
+    }
+
+    /// The cache that it belongs to.
+    #[getter]
+    fn _of<'py>(slf: &Bound<'py, Self>) -> Bound<'py, CacheFront> {
+        slf.get().cache.bind(slf.py()).clone()
+    }
+
+    /// From now on `make_cache_key` is asked at each call.
+    fn _ask_for_keys(&self) {
+        self.asks_for_key.store(true, Ordering::Relaxed);
     }
 }
 
-impl CachedFunction {
-    fn look<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<Look<'py>> {
-        let Some(rule) = &self.rule else {
-            return Ok(Look::Unusual);
+impl<'py> Call<'_, 'py> {
+    fn answer(&self) -> PyResult<Bound<'py, PyAny>> {
+        let store = match self.store() {
+            Ok(Some(store)) => store,
+            Err(error) if !error.is_instance_of::<PyException>(self.py()) => return Err(error),
+            // What went wrong goes wrong again in Flask-Caching's code, which knows what to do about it.
+            _ => return self.by_upstream(),
         };
-        let cache = self.cache.bind(py);
-        if !self.native.load(Ordering::Relaxed) || !CacheFront::is_plain(cache)? || debugs(cache)? {
-            return Ok(Look::Unusual);
+        if self.this.plan.has_unless && self.asks(intern!(self.py(), "_bypasses"))? {
+            return self.python(intern!(self.py(), "_run_uncached"), ());
+        }
+        match self.seek(&store) {
+            Ok(Sought::Found(found)) => self.deliver(found),
+            Ok(Sought::Miss(miss)) => self.fill(&store, &miss),
+            Ok(Sought::Unusual) => self.by_upstream(),
+            Ok(Sought::Uncacheable) => self.python(intern!(self.py(), "_run_uncached"), ()),
+            Err(error) if error.is_instance_of::<PyException>(self.py()) => {
+                let error = error.into_value(self.py());
+                self.python(intern!(self.py(), "_run_despite"), (error,))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The present application's store, if a hit may be answered from it without Flask-Caching's code.
+    fn store(&self) -> PyResult<Option<Bound<'py, Store>>> {
+        let Some(rule) = &self.this.rule else {
+            return Ok(None);
+        };
+        // Flask-Caching's code has a word on an argument of this name.
+        let odd = self
+            .kwargs
+            .map(|kwargs| kwargs.contains(intern!(self.py(), "self")));
+        let cache = self.this.cache.bind(self.py());
+        if odd.transpose()? == Some(true) || !CacheFront::is_plain(cache)? {
+            return Ok(None);
         }
         let backend = CacheFront::cache(cache)?;
         let Ok(store) = backend.cast_into::<Store>() else {
-            return Ok(Look::Unusual);
+            return Ok(None);
         };
-        if let KeyRule::Fixed(key) = rule {
-            return Look::into(store, key.as_bytes());
-        }
-        let Some(request) = current_request(py)? else {
-            return Ok(Look::Unusual);
-        };
-        let path = request.getattr(intern!(py, "path"))?;
-        let Ok(path) = path.cast_exact::<PyString>() else {
-            return Ok(Look::Unusual);
-        };
-        match rule {
-            KeyRule::Query(keys) => match self.query_key(&request, path.to_str()?, keys, call)? {
-                Some(key) => Look::into(store, key.as_bytes()),
-                None => Ok(Look::Unusual),
-            },
-            KeyRule::Path(before, after) => {
-                Look::into(store, [before, path.to_str()?, after].concat().as_bytes())
-            }
-            KeyRule::Fixed(_) => Ok(Look::Unusual),
-        }
+        let usual = Store::is_plain(&store)? && (!rule.needs_request() || has_request(self.py())?);
+        Ok(usual.then_some(store))
     }
 
-    /// The key of the request's query; None if the request is an unusual one.
-    fn query_key(
-        &self,
-        request: &Bound<'_, PyAny>,
-        path: &str,
-        keys: &QueryKeys,
-        call: &Call<'_, '_>,
-    ) -> PyResult<Option<Arc<str>>> {
-        let py = request.py();
-        let query = request.getattr(intern!(py, "query_string"))?;
-        // Another class may read its arguments in another way.
-        if !FLASK_REQUEST.is(&request.get_type())? || !query.is_exact_instance_of::<PyBytes>() {
-            return Ok(None);
+    #[inline]
+    fn seek(&self, store: &Bound<'py, Store>) -> PyResult<Sought<'py>> {
+        let plan = &self.this.plan;
+        let mut key = Buffer::new();
+        let mut alone = plan.forces_first && self.forces()?;
+        let made = self.write_key(&mut key, store)?;
+        match made {
+            Known::Odd => return Ok(Sought::Unusual),
+            Known::None => return Ok(Sought::Uncacheable),
+            Known::Key | Known::Made(_) => {}
         }
-        let attributes = request.getattr(intern!(py, "__dict__"))?;
-        let attributes = attributes.cast::<PyDict>()?;
-        if !has_own_arguments(attributes)? {
-            return Ok(None);
+        alone = alone || (!plan.forces_first && self.forces()?);
+        if !alone && let Some(found) = self.look(store, key.bytes(), &mut alone)? {
+            return Ok(Sought::Found(found));
         }
-        let generation = self.cache.get().generation();
-        let request = request_bytes(path, query.cast_exact::<PyBytes>()?.as_bytes());
-        if let Some(key) = keys.find(&request, generation) {
-            return Ok(Some(key));
-        }
-        let parsed_here = !attributes.contains(intern!(py, "args"))?;
-        let key = self.make_key(py, call)?;
-        if parsed_here && let Some(parsed) = attributes.get_item(intern!(py, "args"))? {
-            attributes.set_item(intern!(py, PARSED), parsed)?;
-        }
-        keys.remember(request, &key, generation);
-        Ok(Some(Arc::from(key)))
+        self.miss(store, &key, made, alone)
     }
 
-    /// Runs the function, or waits for somebody who is running it and looks again, once.
-    fn fill<'py>(
+    /// The answer, if it is there. One that is stale is none, and is not to be looked for again.
+    #[inline]
+    fn look(
         &self,
         store: &Bound<'py, Store>,
-        key: Vec<u8>,
-        call: &Call<'_, 'py>,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let py = store.py();
-        let place = Store::place(store, key);
-        let Some((caller, role, patience)) = fail_open(py, self.role(py, &place))? else {
-            return self.compute(py, call);
+        key: &[u8],
+        alone: &mut bool,
+    ) -> PyResult<Option<Found<'py>>> {
+        let plan = &self.this.plan;
+        let (value, loaded) = match Store::hit(store, key, plan.cache_none)? {
+            Hit::Absent => return Ok(None),
+            Hit::Value(value) => (value, false),
+            Hit::Loaded(value) => (value, true),
         };
-        let flight = match role {
-            Role::Lead(number) => Some(number),
-            Role::Alone => None,
-            Role::Follow(follower) => {
-                fail_open(py, follower.wait(patience))?;
-                drop(follower);
-                match Store::hit(store, &place.key)? {
-                    Hit::Value(value) => {
-                        Store::count_coalesced(store);
-                        return Ok(value);
-                    }
-                    // Stored, and for Flask-Caching's code to return or raise.
-                    Hit::Unusual => return self.compute(py, call),
-                    Hit::Absent => None,
-                }
-            }
-        };
-        let ticket = Store::ticket(store, &place.key)?;
-        let filling = fail_open(
-            py,
-            caller.begin(py, (place.clone(), ticket), flight).map(Some),
-        )?;
-        let result = self.compute(py, call);
-        let stored = Store::holds(store, &place.key).unwrap_or(false);
-        if let Some(filling) = filling {
-            filling.finish(stored);
+        if plan.has_is_stale && self.finds_stale(&value)? {
+            *alone = true;
+            return Ok(None);
         }
-        result
+        let tells = plan.indicates || CacheFront::tells(self.this.cache.bind(self.py()))?;
+        let tell = tells.then(|| PyString::new(self.py(), &String::from_utf8_lossy(key)));
+        Ok(Some(Found {
+            value,
+            loaded,
+            tell,
+        }))
     }
 
-    /// Who calls, what it is to do, and how long it waits, in seconds.
-    fn role<'py>(&self, py: Python<'py>, place: &Place) -> PyResult<Option<Asked<'py>>> {
-        let caller = Caller::present(py)?;
-        let Some(patience) = self.patience(py)? else {
-            return Ok(Some((caller, Role::Alone, 0.0)));
-        };
-        let role = caller.join(py, place, patience)?;
-        Ok(Some((caller, role, patience)))
-    }
-
-    /// Flask-Caching's own decorated function.
-    fn compute<'py>(&self, py: Python<'py>, call: &Call<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
-        call_python(self.inner.bind(py), call.args, call.kwargs)
-    }
-
-    /// How long a caller waits for another, in seconds; None if nobody is to wait.
-    fn patience(&self, py: Python<'_>) -> PyResult<Option<f64>> {
-        let cache = self.cache.bind(py);
-        let wanted = match self.single_flight {
-            Some(wanted) => wanted,
-            None => cache.getattr(intern!(py, "_single_flight"))?.is_truthy()?,
-        };
-        let seconds: f64 = cache.getattr(intern!(py, "_fill_timeout"))?.extract()?;
-        Ok(wanted.then_some(seconds))
-    }
-
-    /// The key, by Flask-Caching.
-    fn make_key(&self, py: Python<'_>, call: &Call<'_, '_>) -> PyResult<String> {
-        let kwargs = match call.kwargs {
-            Some(kwargs) => kwargs.copy()?.unbind(),
-            None => PyDict::new(py).unbind(),
-        };
-        let kwargs = kwargs.bind(py);
-        kwargs.set_item(intern!(py, "use_request"), true)?;
-        let make = self.inner.bind(py).getattr(intern!(py, "make_cache_key"))?;
-        make.call(call.args, Some(kwargs))?.extract()
-    }
-}
-
-impl KeyRule {
-    /// None for a prefix with other conversions than one `%s`: what `%` makes of them is Python's to say.
-    fn new(prefix: &str, query_string: bool) -> Option<Self> {
-        if query_string {
-            return Some(Self::Query(QueryKeys::default()));
+    /// Gives the caller what was found, after all that Flask-Caching does about a hit.
+    #[inline]
+    fn deliver(&self, found: Found<'py>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(key) = found.tell {
+            self.python(intern!(self.py(), "_found"), (key,))?;
         }
-        let Some((before, after)) = prefix.split_once("%s") else {
-            return Some(Self::Fixed(prefix.to_owned()));
-        };
-        let one = !before.contains('%') && !after.contains('%');
-        one.then(|| Self::Path(before.to_owned(), after.to_owned()))
+        if let Some(bit) = self.unknown_method()? {
+            self.this.methods.fetch_or(bit, Ordering::Relaxed);
+            self.python(intern!(self.py(), "_meets_method"), ())?;
+        }
+        let value = found.value;
+        let raises = found.loaded && self.this.plan.raises;
+        if raises && value.is_instance(HTTP_EXCEPTION.get(self.py())?)? {
+            return Err(PyErr::from_value(value));
+        }
+        Ok(value)
+    }
+
+    fn forces(&self) -> PyResult<bool> {
+        Ok(self.this.plan.has_forced_update && self.asks(intern!(self.py(), "_forces"))?)
+    }
+
+    fn finds_stale(&self, value: &Bound<'py, PyAny>) -> PyResult<bool> {
+        self.python(intern!(self.py(), "_finds_stale"), (value,))?
+            .is_truthy()
+    }
+
+    /// The request's method, if this is the first answer for one of it: it may be another method's.
+    #[inline]
+    fn unknown_method(&self) -> PyResult<Option<u8>> {
+        if !self.this.rule.as_ref().is_some_and(KeyRule::needs_request) {
+            return Ok(None);
+        }
+        let bit = method_bit(self.py())?;
+        let known = bit == OTHER_METHODS || self.this.methods.load(Ordering::Relaxed) & bit != 0;
+        Ok((!known).then_some(bit))
+    }
+
+    /// Asks one of the conditions.
+    fn asks(&self, condition: &Bound<'py, PyString>) -> PyResult<bool> {
+        self.python(condition, ())?.is_truthy()
+    }
+
+    /// Calls a method of the subclass with some arguments, and with those of the call as a tuple and a dict.
+    fn python<A>(&self, name: &Bound<'py, PyString>, first: A) -> PyResult<Bound<'py, PyAny>>
+    where
+        A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,
+    {
+        let py = self.py();
+        let mut all: Vec<Bound<'py, PyAny>> = first
+            .into_pyobject(py)
+            .map_err(Into::into)?
+            .iter()
+            .collect();
+        all.push(self.args.clone().into_any());
+        all.push(match self.kwargs {
+            Some(kwargs) => kwargs.clone().into_any(),
+            None => PyDict::new(py).into_any(),
+        });
+        let method = self.decorated.getattr(name)?;
+        call_python(&method, &PyTuple::new(py, all)?, None)
+    }
+
+    /// Flask-Caching's own decorated function answers.
+    fn by_upstream(&self) -> PyResult<Bound<'py, PyAny>> {
+        call_python(self.this.inner.bind(self.py()), self.args, self.kwargs)
+    }
+
+    fn py(&self) -> Python<'py> {
+        self.decorated.py()
     }
 }
 
-/// Is the application in debug mode? Then each hit is logged, and errors are raised.
-fn debugs(cache: &Bound<'_, CacheFront>) -> PyResult<bool> {
-    let py = cache.py();
-    let config = cache
-        .getattr(intern!(py, "app"))?
-        .getattr(intern!(py, "config"))?;
-    match config.cast::<PyDict>()?.get_item(intern!(py, "DEBUG"))? {
-        Some(debug) => debug.is_truthy(),
-        None => Ok(true),
-    }
+/// Stands for any method that is not told apart, and for no request.
+const OTHER_METHODS: u8 = 0;
+
+fn has_request(py: Python<'_>) -> PyResult<bool> {
+    Ok(current_request(py)?.is_some())
 }
 
-/// Where a request's arguments are kept as Flask-Caching's key was made of them.
-const PARSED: &str = "_flask_rustcache_args";
-
-/// Are the request's arguments those of its query string, as far as can be told? Not parsed yet, or parsed
-/// under our eyes: an application may put others in their place.
-fn has_own_arguments(attributes: &Bound<'_, PyDict>) -> PyResult<bool> {
-    let py = attributes.py();
-    let Some(arguments) = attributes.get_item(intern!(py, "args"))? else {
-        return Ok(true);
+/// One bit for each request method whose answers are told apart; GET and HEAD may serve each other.
+fn method_bit(py: Python<'_>) -> PyResult<u8> {
+    let Some(request) = current_request(py)? else {
+        return Ok(OTHER_METHODS);
     };
-    let parsed = attributes.get_item(intern!(py, PARSED))?;
-    Ok(parsed.is_some_and(|parsed| parsed.is(&arguments)))
-}
-
-/// The function runs even if the way to it fails; but what interrupts the caller does so.
-fn fail_open<T: Default>(py: Python<'_>, result: PyResult<T>) -> PyResult<T> {
-    match result {
-        Err(error) if error.is_instance_of::<PyException>(py) => {
-            error.write_unraisable(py, None);
-            Ok(T::default())
-        }
-        other => other,
-    }
+    let method = request.getattr(intern!(py, "method"))?;
+    Ok(match method.cast::<PyString>()?.to_str()? {
+        "GET" | "HEAD" => 1,
+        "POST" => 2,
+        "PUT" => 4,
+        "PATCH" => 8,
+        "DELETE" => 16,
+        _ => OTHER_METHODS,
+    })
 }

@@ -9,7 +9,9 @@
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyFunction, PyList, PyString, PyTuple};
+
+use crate::core::sync::Arc;
 
 /// The version tag of an object's type: CPython changes it whenever an attribute of the type or of
 /// one of its bases changes. 0 means that the type has no valid tag now.
@@ -113,6 +115,54 @@ impl Returned {
         // Copy nor made anywhere else, so the reference is taken over once.
         unsafe { Bound::from_owned_ptr_or_err(py, self.0) }
     }
+}
+
+/// What a function's key depends on: its module, qualified name, code and defaults, by identity.
+pub(super) struct FunctionParts {
+    addresses: [usize; 5],
+    /// Keeps the addresses from being given to other objects.
+    _held: Arc<[Py<PyAny>]>,
+}
+
+impl FunctionParts {
+    /// The parts that a function has now. Raises what the look-up of attributes raises.
+    pub(super) fn of(function: &Bound<'_, PyFunction>) -> PyResult<Self> {
+        let names = [
+            "__module__",
+            "__qualname__",
+            "__code__",
+            "__defaults__",
+            "__kwdefaults__",
+        ];
+        let held: Vec<_> = names
+            .iter()
+            .map(|name| function.getattr(*name).map(Bound::unbind))
+            .collect::<PyResult<_>>()?;
+        Ok(Self {
+            addresses: part_addresses(function),
+            _held: held.into(),
+        })
+    }
+
+    /// Does the function still have them?
+    #[inline]
+    pub(super) fn are_of(&self, function: &Bound<'_, PyFunction>) -> bool {
+        self.addresses == part_addresses(function)
+    }
+}
+
+#[inline]
+fn part_addresses(function: &Bound<'_, PyFunction>) -> [usize; 5] {
+    // SAFETY: a live object of exactly this type, by its `Bound` (callers cast it exactly, as no subclass of
+    // it can exist); only words are read. Elsewhere they may be set at this moment: either value will do.
+    let parts = unsafe { &*function.as_ptr().cast::<ffi::PyFunctionObject>() };
+    [
+        parts.func_module.addr(),
+        parts.func_qualname.addr(),
+        parts.func_code.addr(),
+        parts.func_defaults.addr(),
+        parts.func_kwdefaults.addr(),
+    ]
 }
 
 /// How many references an object has, the caller's own among them.

@@ -9,6 +9,8 @@
 //! whoever leads a fill does not wait for a leader that is itself waiting: so there is never a circle of
 //! waiting. Whoever leads none may wait for any, as nobody waits for them.
 
+mod claim;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -20,31 +22,14 @@ use super::daemon::call_python;
 use super::ffi;
 use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP};
 use crate::core::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
-use crate::core::{Instant, Ticket, coarse_now};
+use crate::core::{Instant, coarse_now};
+use claim::Fill;
+pub(super) use claim::{Claim, Place};
 
 /// For so long a key whose last fill stored nothing is not waited for: its callers run in parallel.
 const FRUITLESS_NANOS: u64 = 10_000_000_000;
 /// How many such keys are remembered; when there are more, all are forgotten.
 const MOST_FRUITLESS: usize = 1024;
-
-/// A store, by its number, and a key in it.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(super) struct Place {
-    pub(super) store: u64,
-    pub(super) key: Box<[u8]>,
-}
-
-/// A fill that the present context leads, and those around it.
-#[pyclass(frozen, module = "flask_rustcache._native")]
-pub(super) struct Fill {
-    context: u64,
-    place: Place,
-    ticket: Ticket,
-    /// The function has returned, and what is stored next is its value. Whatever is stored before that is
-    /// somebody's own word, and newer than the fill.
-    returned: AtomicBool,
-    around: Option<Py<Fill>>,
-}
 
 struct Flight {
     number: u64,
@@ -169,20 +154,19 @@ impl<'py> Caller<'py> {
     pub(super) fn begin(
         self,
         py: Python<'py>,
-        (place, ticket): (Place, Ticket),
+        claim: Claim,
         flight: Option<u64>,
     ) -> PyResult<Filling<'py>> {
         AIRBORNE.fetch_add(1, Ordering::Relaxed);
         let landing = Landing {
             py,
-            place: place.clone(),
+            place: claim.place.clone(),
             flight,
             fruitless: false,
         };
         let fill = Fill {
             context: self.context,
-            place,
-            ticket,
+            claim,
             returned: AtomicBool::new(false),
             around: self.around.map(Bound::unbind),
         };
@@ -323,31 +307,6 @@ impl Drop for Follower<'_> {
                 flights.waiting.remove(&self.context);
             }
         }
-    }
-}
-
-impl Fill {
-    /// Is this fill, or one around it, for that place?
-    fn is_within(&self, place: &Place) -> bool {
-        self.place == *place
-            || self
-                .around
-                .as_ref()
-                .is_some_and(|around| around.get().is_within(place))
-    }
-
-    /// How many fills this context leads.
-    fn depth(&self) -> usize {
-        1 + self
-            .around
-            .as_ref()
-            .map_or(0, |around| around.get().depth())
-    }
-
-    /// The ticket to store a value with, if it is the one that this fill is for.
-    pub(super) fn ticket(&self, store: u64, key: &[u8]) -> Option<Ticket> {
-        let here = self.place.store == store && *self.place.key == *key;
-        (here && self.returned.swap(false, Ordering::Relaxed)).then_some(self.ticket)
     }
 }
 

@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::ffi;
-use super::imports::{CURRENT_APP, CURRENT_REQUEST, UPSTREAM_METHODS};
+use super::imports::{CURRENT_APP, CURRENT_REQUEST, IS_PLAIN};
 use crate::core::sync::{AtomicBool, AtomicU32};
 
 /// What `flask_rustcache.Cache` is built on; use that.
@@ -16,8 +16,14 @@ use crate::core::sync::{AtomicBool, AtomicU32};
 pub(super) struct CacheFront {
     /// The class version under which `plain` was found out; 0 = out of date.
     version: AtomicU32,
-    /// May a hit be answered without Flask-Caching's code?
+    /// May a call be answered without Flask-Caching's code?
     plain: AtomicBool,
+    /// Are signals to be sent?
+    signals: AtomicBool,
+    /// Does each key hold the function's source?
+    sources: AtomicBool,
+    /// Is this for the only cache of whichever application is present?
+    serves_any: AtomicBool,
     /// Counts how often that was found out: what follows from attributes holds for one such state.
     generation: AtomicU32,
 }
@@ -31,6 +37,9 @@ impl CacheFront {
         Self {
             version: AtomicU32::new(0),
             plain: AtomicBool::new(false),
+            signals: AtomicBool::new(false),
+            sources: AtomicBool::new(false),
+            serves_any: AtomicBool::new(false),
             generation: AtomicU32::new(0),
         }
     }
@@ -51,13 +60,26 @@ impl CacheFront {
         Ok(())
     }
 
+    /// From now on this stands for the only cache of whichever application is present.
+    fn _serve_any(&self) {
+        self.serves_any.store(true, Ordering::Relaxed);
+    }
+
+    fn _is_plain(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::is_plain(slf)
+    }
+
     /// The backend of the present application, or of the one that was set up last.
     ///
     /// Raises `AttributeError` or `KeyError` where the cache was never set up for it.
     #[getter]
     pub(super) fn cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        let app = match context_part(CURRENT_APP.get(py)?, intern!(py, "app"))? {
+        let current = context_part(CURRENT_APP.get(py)?, intern!(py, "app"))?;
+        if slf.get().serves_any.load(Ordering::Relaxed) {
+            return only_backend(slf, current);
+        }
+        let app = match current {
             Some(app) => app,
             None => slf.getattr(intern!(py, "app"))?,
         };
@@ -67,8 +89,8 @@ impl CacheFront {
 }
 
 impl CacheFront {
-    /// May a hit be answered without Flask-Caching's code? Not where `get` or `cache` is overridden in a
-    /// subclass or patched, or where signals are to be sent.
+    /// May a call be answered without Flask-Caching's code? Not where a method that a decorated function
+    /// goes through is overridden in a subclass, or patched.
     #[inline]
     pub(super) fn is_plain(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let this = slf.get();
@@ -84,16 +106,34 @@ impl CacheFront {
         self.generation.load(Ordering::Relaxed)
     }
 
+    /// Is a hit to be told to Python? Ask after [`Self::is_plain`].
+    #[inline]
+    pub(super) fn tells(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        if slf.get().serves_any.load(Ordering::Relaxed) {
+            let tells = slf.call_method0(intern!(slf.py(), "_tells"))?;
+            return tells.is_truthy();
+        }
+        Ok(slf.get().signals.load(Ordering::Relaxed) || debugs(slf)?)
+    }
+
+    /// Does each key hold the function's source? Ask after [`Self::is_plain`].
+    pub(super) fn checks_sources(&self) -> bool {
+        self.sources.load(Ordering::Relaxed)
+    }
+
     #[cold]
     fn refresh(&self, front: &Bound<'_, Self>) -> PyResult<()> {
-        let plain = is_untouched(front)?
-            && !front
-                .getattr(intern!(front.py(), "enable_signals"))?
-                .is_truthy()?
-            && !front
-                .getattr(intern!(front.py(), "source_check"))?
-                .is_truthy()?;
+        // Flask-Caching 2.4 knows no signals.
+        let is_set = |name: &str| match front.getattr_opt(name)? {
+            Some(value) => value.is_truthy(),
+            None => Ok(false),
+        };
+        let plain = IS_PLAIN.get(front.py())?.call1((front,))?.is_truthy()?;
         self.plain.store(plain, Ordering::Relaxed);
+        self.signals
+            .store(is_set("enable_signals")?, Ordering::Relaxed);
+        self.sources
+            .store(is_set("source_check")?, Ordering::Relaxed);
         self.generation.fetch_add(1, Ordering::Relaxed);
         self.version
             .store(ffi::type_version(front.as_any()), Ordering::Relaxed);
@@ -101,19 +141,37 @@ impl CacheFront {
     }
 }
 
-/// Are the methods that a hit goes through Flask-Caching's own, and the look-up of the backend ours?
-fn is_untouched(front: &Bound<'_, CacheFront>) -> PyResult<bool> {
+/// The backend of an application's only cache.
+///
+/// Raises `RuntimeError` where there is none, or more than one. Without an application it is a process-wide one.
+fn only_backend<'py>(
+    front: &Bound<'py, CacheFront>,
+    app: Option<Bound<'py, PyAny>>,
+) -> PyResult<Bound<'py, PyAny>> {
     let py = front.py();
-    let (class, own) = (front.get_type(), front.getattr(intern!(py, "__dict__"))?);
-    for (name, theirs) in UPSTREAM_METHODS.get(py)?.cast::<PyDict>()? {
-        let name = name.cast::<PyString>()?;
-        if !class.getattr(name)?.is(&theirs) || own.contains(name)? {
-            return Ok(false);
+    if let Some(app) = app {
+        let extensions = app.getattr(intern!(py, "extensions"))?;
+        if let Ok(caches) = extensions.get_item(intern!(py, "cache"))
+            && let Ok(caches) = caches.cast_into::<PyDict>()
+            && caches.len() == 1
+            && let Some((_, backend)) = caches.iter().next()
+        {
+            return Ok(backend);
         }
     }
-    let cache = intern!(py, "cache");
-    let native = py.get_type::<CacheFront>().getattr(cache)?;
-    Ok(class.getattr(cache)?.is(&native))
+    front.call_method0(intern!(py, "_find_backend"))
+}
+
+/// Is the application in debug mode? Then each hit is logged.
+fn debugs(front: &Bound<'_, CacheFront>) -> PyResult<bool> {
+    let py = front.py();
+    let config = front
+        .getattr(intern!(py, "app"))?
+        .getattr(intern!(py, "config"))?;
+    match config.cast::<PyDict>()?.get_item(intern!(py, "DEBUG"))? {
+        Some(debug) => debug.is_truthy(),
+        None => Ok(true),
+    }
 }
 
 /// The request of the present context, if there is one.

@@ -48,7 +48,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 23] = [
+static ALL: [&Imported; 24] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -67,11 +67,12 @@ static ALL: [&Imported; 23] = [
     &CACHED_RESPONSE,
     &CURRENT_APP,
     &CURRENT_REQUEST,
-    &UPSTREAM_METHODS,
+    &IS_PLAIN,
     &FILL_CONTEXT,
     &FLASK_REQUEST,
     &IN_EVENT_LOOP,
     &METHOD_TYPE,
+    &HTTP_EXCEPTION,
 ];
 
 pub(super) static PICKLE_DUMPS: Imported = Imported::new("pickle", "dumps");
@@ -95,8 +96,8 @@ pub(super) static CACHED_RESPONSE: Imported = Imported::new("flask_caching", "Ca
 pub(super) static CURRENT_APP: Imported = Imported::new("flask_rustcache._compat", "CURRENT_APP");
 pub(super) static CURRENT_REQUEST: Imported =
     Imported::new("flask_rustcache._compat", "CURRENT_REQUEST");
-pub(super) static UPSTREAM_METHODS: Imported =
-    Imported::new("flask_rustcache._compat", "UPSTREAM_METHODS");
+pub(super) static IS_PLAIN: Imported = Imported::new("flask_rustcache._compat", "is_plain");
+pub(super) static HTTP_EXCEPTION: Imported = Imported::new("werkzeug.exceptions", "HTTPException");
 pub(super) static METHOD_TYPE: Imported = Imported::new("types", "MethodType");
 pub(super) static FLASK_REQUEST: Imported = Imported::new("flask", "Request");
 pub(super) static FILL_CONTEXT: Imported = Imported::new("flask_rustcache._compat", "FILL_CONTEXT");

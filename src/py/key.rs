@@ -4,6 +4,8 @@
 //! hashable key is a number in a table of our own: a Python dict decides which keys are equal, as it would
 //! in a dict of SimpleCache's, and out of every lock, since `__eq__` and `__hash__` may do anything.
 
+pub(super) mod buffer;
+pub(super) mod call;
 pub(super) mod table;
 
 use pyo3::intern;

@@ -11,7 +11,7 @@ mod front;
 mod imports;
 mod key;
 mod prototypes;
-mod query_keys;
+mod remembered;
 mod settings;
 mod store;
 mod timeout;

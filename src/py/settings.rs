@@ -28,14 +28,23 @@ impl Overrides {
     pub(super) const HAS: Self = Self(4);
     pub(super) const DELETE: Self = Self(8);
     pub(super) const GET_MANY: Self = Self(16);
+    const SET_MANY: Self = Self(32);
+    const DELETE_MANY: Self = Self(64);
 
-    const NAMES: [(&'static str, Self); 5] = [
+    const NAMES: [(&'static str, Self); 7] = [
         ("get", Self::GET),
         ("set", Self::SET),
         ("has", Self::HAS),
         ("delete", Self::DELETE),
         ("get_many", Self::GET_MANY),
+        ("set_many", Self::SET_MANY),
+        ("delete_many", Self::DELETE_MANY),
     ];
+
+    /// None at all?
+    pub(super) const fn are_none(self) -> bool {
+        self.0 == 0
+    }
 
     /// Any of these two?
     pub(super) const fn any(self, one: Self, other: Self) -> bool {

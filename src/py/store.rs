@@ -3,12 +3,15 @@
 //! Each verb has two phases. Under the lock (inside the core) nothing happens but a reference-count bump. Out of the
 //! lock the value is decoded, and what left the store is dropped, where `__del__` may call us again.
 
-pub(super) use engine::Hit;
+pub(super) use decorated::Hit;
+pub(super) use records::InUse;
 
 mod arithmetic;
 mod batch;
+mod decorated;
 mod engine;
 mod inspect;
+mod records;
 
 use std::sync::{Arc, OnceLock};
 
@@ -31,6 +34,7 @@ use crate::core::sync::{AtomicU64, Ordering};
 use crate::core::{self, StoreConfig, When};
 use arithmetic::Delta;
 use engine::Find;
+use records::Records;
 
 static STORES: AtomicU64 = AtomicU64::new(0);
 
@@ -42,6 +46,7 @@ pub(super) struct Store {
     vault: Vault,
     settings: Settings,
     budget: Arc<Budget>,
+    records: Records,
     /// No two stores of a process have the same, however short they live.
     number: u64,
     /// Misses that were answered by another caller's fill.
@@ -64,6 +69,7 @@ impl Store {
             vault: Vault::new(py),
             settings: Settings::new(),
             budget: Arc::default(),
+            records: Records::default(),
             number: STORES.fetch_add(1, Ordering::Relaxed),
             coalesced: AtomicU64::new(0),
         }
@@ -172,6 +178,7 @@ impl Store {
             this.bury(slf.py(), evicted);
             found
         })
+        .map(|found| found || this.record(key, now).is_some())
     }
 
     fn delete(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -182,6 +189,7 @@ impl Store {
     fn clear(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let this = slf.get();
         let evicted = this.core()?.clear();
+        this.records.clear();
         this.bury(slf.py(), evicted);
         Ok(true)
     }
@@ -278,6 +286,50 @@ impl Store {
         key: &Bound<'py, PyAny>,
     ) -> PyResult<Option<inspect::Entry<'py>>> {
         inspect::entry(slf, key)
+    }
+
+    fn _is_plain(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        Self::is_plain(slf)
+    }
+
+    fn _version(slf: &Bound<'_, Self>, key: &str) -> PyResult<Option<String>> {
+        Self::version(slf, key)
+    }
+
+    fn _add_version(
+        slf: &Bound<'_, Self>,
+        key: &str,
+        version: &str,
+        of_instance: bool,
+    ) -> PyResult<String> {
+        Self::add_version(slf, key, version, of_instance)
+    }
+
+    #[pyo3(signature = (key, version, timeout))]
+    fn _keep_version(
+        slf: &Bound<'_, Self>,
+        key: &str,
+        version: &str,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        Self::keep_version(slf, key, version, timeout)
+    }
+
+    fn _drop_version(slf: &Bound<'_, Self>, key: &str) -> PyResult<bool> {
+        let now = Self::begin(slf)?;
+        // Flask-Caching's own code may have left one in the store.
+        let (left, evicted) = slf.get().core()?.remove(key.as_bytes(), now);
+        slf.get().bury(slf.py(), evicted);
+        Ok(Self::drop_version(slf, key.as_bytes(), now) || left)
+    }
+
+    /// Lets all entries go that carry a tag.
+    fn _remove_tag(slf: &Bound<'_, Self>, tag: &str) {
+        slf.get().let_tag_go(slf.py(), tag.as_bytes());
+    }
+
+    fn _drop_unused_version(slf: &Bound<'_, Self>, key: &str) {
+        slf.get().end_unused_record(slf.py(), key.as_bytes());
     }
 
     fn _validate(&self) -> PyResult<()> {

@@ -6,16 +6,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Store;
-use crate::core::sync::Ordering;
-use crate::core::{self, Evicted, Inserted, Instant, Ticket, When};
+use crate::core::{self, Evicted, Inserted, Instant, When};
 use crate::py::clock::{self, Source};
 use crate::py::daemon::call_python;
 use crate::py::ffi;
-use crate::py::flight::{Place, fill_to_store_for};
+use crate::py::flight::fill_to_store_for;
 use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
 use crate::py::key::{number_bytes, number_of, plain_text, unusual_text};
-use crate::py::settings::Overrides;
 use crate::py::timeout::Timeout;
 use crate::py::value::{self, Stored};
 
@@ -26,16 +24,6 @@ pub(super) enum Find {
     Known,
     /// Give it one.
     Make,
-}
-
-/// What is there for a key.
-pub(in crate::py) enum Hit<'py> {
-    /// This value.
-    Value(Bound<'py, PyAny>),
-    /// Something for Flask-Caching's code to decide on.
-    Unusual,
-    /// Nothing.
-    Absent,
 }
 
 impl Store {
@@ -98,7 +86,7 @@ impl Store {
             found
         })?;
         match found {
-            None => Ok(None),
+            None => Ok(this.record(key, now)),
             Some(Stored::Shared(object)) => Ok(Some(object.into_bound(py))),
             Some(stored) => match Self::decode(slf, stored)? {
                 Some(value) => Ok(Some(value)),
@@ -106,60 +94,6 @@ impl Store {
                 None => Self::look_up(slf, key, now),
             },
         }
-    }
-
-    /// The value of a str key if its stored form is native, counted as a hit. In every other case nothing
-    /// is counted, and the caller asks again by `get`.
-    pub(in crate::py) fn hit<'py>(slf: &Bound<'py, Self>, key: &[u8]) -> PyResult<Hit<'py>> {
-        let (this, py) = (slf.get(), slf.py());
-        let now = Self::begin(slf)?;
-        if this
-            .settings
-            .overrides()
-            .any(Overrides::GET, Overrides::GET)
-        {
-            return Ok(Hit::Unusual);
-        }
-        let mut held = false;
-        let found = this.core()?.read_if(key, now, |stored| {
-            held = true;
-            match stored {
-                Stored::Shared(object) if object.is_none(py) => None,
-                // These may be a HTTPException, which is not returned but raised.
-                Stored::Pickled(_) | Stored::Serialized(_) | Stored::Foreign(_) => None,
-                stored => Some(stored.share(py)),
-            }
-        });
-        let Some(stored) = found else {
-            return Ok(if held { Hit::Unusual } else { Hit::Absent });
-        };
-        let value = Self::decode(slf, stored)?;
-        Ok(value.map_or(Hit::Unusual, Hit::Value))
-    }
-
-    /// Where fills of a key wait for each other.
-    pub(in crate::py) fn place(slf: &Bound<'_, Self>, key: Vec<u8>) -> Place {
-        Place {
-            store: slf.get().number,
-            key: key.into_boxed_slice(),
-        }
-    }
-
-    /// What a value is stored with that is now beginning to be made.
-    pub(in crate::py) fn ticket(slf: &Bound<'_, Self>, key: &[u8]) -> PyResult<Ticket> {
-        Ok(slf.get().core()?.ticket(key))
-    }
-
-    /// Is there a live entry of that str key? Counts nothing.
-    pub(in crate::py) fn holds(slf: &Bound<'_, Self>, key: &[u8]) -> PyResult<bool> {
-        let now = Self::begin(slf)?;
-        let held = slf.get().core()?.peek(key, now, |_, _| ());
-        Ok(held.is_some())
-    }
-
-    /// A follower found what its leader stored.
-    pub(in crate::py) fn count_coalesced(slf: &Bound<'_, Self>) {
-        slf.get().coalesced.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The caller's own value. None if a custom serializer's object was taken out meanwhile.
@@ -209,12 +143,15 @@ impl Store {
     ) -> PyResult<bool> {
         let (this, py) = (slf.get(), slf.py());
         let timeout = this.timeout(timeout)?;
-        let stored = Self::encode(slf, value)?;
+        let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
         let unclaimed = this.vault.hold(py, stored.foreign());
         let now = this.settings.clock.now(slf.as_any())?;
         let Some(lifetime) = timeout.lifetime(now) else {
             return Self::put_dead(slf, key, now, when);
         };
+        if when == When::Always && Self::put_version(slf, key, value, lifetime)? {
+            return Ok(true);
+        }
         // A value that was long in the making may not be wanted any more; a condition of its own comes first.
         let fill = if when == When::Always {
             fill_to_store_for(py)?
@@ -222,11 +159,13 @@ impl Store {
             None
         };
         let stored = this.with_key(key, Find::Make, |core, key| {
-            let ticket = fill
+            let claim = fill
                 .as_ref()
-                .and_then(|fill| fill.get().ticket(this.number, key));
-            let when = ticket.map_or(when, When::IfTicket);
-            let Inserted { stored, evicted } = core.insert(key, stored, lifetime, now, when);
+                .and_then(|fill| fill.get().claim(this.number, key));
+            let Inserted { stored, evicted } = match claim {
+                None => core.insert(key, stored, lifetime, now, when),
+                Some(claim) => claim.insert(core, (key, stored), lifetime, now),
+            };
             this.bury(py, evicted);
             stored
         })?;
@@ -254,15 +193,16 @@ impl Store {
         now: Instant,
     ) -> PyResult<bool> {
         let this = slf.get();
-        this.with_key(key, Find::Known, |core, key| {
+        let found = this.with_key(key, Find::Known, |core, key| {
             let (found, evicted) = core.remove(key, now);
             this.bury(slf.py(), evicted);
             found
-        })
+        })?;
+        Ok(Self::remove_record(slf, key, now) || found)
     }
 
     #[inline]
-    fn timeout(&self, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Timeout> {
+    pub(super) fn timeout(&self, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Timeout> {
         timeout.map_or_else(|| Ok(self.settings.default_timeout()), Timeout::from_python)
     }
 
@@ -338,6 +278,7 @@ impl Store {
     fn bury_all(&self, py: Python<'_>, evicted: Evicted<Stored>) {
         let mut numbers = Vec::new();
         let mut foreigners = Vec::new();
+        let emptied = evicted.emptied().to_vec();
         for removed in &evicted {
             numbers.extend(number_of(&removed.key));
             foreigners.extend(removed.value.foreign());
@@ -345,6 +286,9 @@ impl Store {
         drop(evicted);
         for number in foreigners {
             drop(self.vault.take(py, number));
+        }
+        for tag in emptied {
+            self.end_unused_record(py, &tag);
         }
         for idle in numbers
             .into_iter()
@@ -369,3 +313,11 @@ impl Store {
             .call1(PyTuple::new(slf.py(), arguments)?)
     }
 }
+
+/// Tells the decorators that the value is to blame, and not the backend. What cannot be told is not.
+fn mark_unstorable(py: Python<'_>, error: &PyErr) {
+    drop(error.value(py).setattr(intern!(py, UNSTORABLE), true));
+}
+
+/// See [`mark_unstorable`]; read in `_decorated.py`.
+const UNSTORABLE: &str = "_flask_rustcache_unstorable";

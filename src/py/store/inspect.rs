@@ -16,14 +16,16 @@ pub(super) type Entry<'py> = (Option<f64>, bool, Bound<'py, PyAny>);
 /// How many live entries there are.
 pub(super) fn len(slf: &Bound<'_, Store>) -> PyResult<usize> {
     let now = Store::begin(slf)?;
+    slf.get().purge_records(slf.py(), now);
     let (len, evicted) = slf.get().core()?.len(now);
     slf.get().bury(slf.py(), evicted);
-    Ok(len)
+    Ok(len + slf.get().records.len(now))
 }
 
 /// Lets every expired entry go; how many went.
 pub(super) fn purge_expired(slf: &Bound<'_, Store>) -> PyResult<usize> {
     let now = Store::begin(slf)?;
+    slf.get().purge_records(slf.py(), now);
     let evicted: Evicted<Stored> = slf.get().core()?.purge_expired(now);
     let count = evicted.len();
     slf.get().bury(slf.py(), evicted);
@@ -37,6 +39,7 @@ pub(super) fn stats<'py>(slf: &Bound<'py, Store>) -> PyResult<Bound<'py, PyDict>
     let core = this.core()?.stats();
     let stats = PyDict::new(slf.py());
     stats.set_item("entries", core.entries)?;
+    stats.set_item("records", this.records.len(Store::begin(slf)?))?;
     stats.set_item("hits", core.hits)?;
     stats.set_item("misses", core.misses)?;
     stats.set_item("insertions", core.insertions)?;
@@ -54,6 +57,7 @@ pub(super) fn stats<'py>(slf: &Bound<'py, Store>) -> PyResult<Bound<'py, PyDict>
 pub(super) fn keys<'py>(slf: &Bound<'py, Store>) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let (this, py) = (slf.get(), slf.py());
     let now = Store::begin(slf)?;
+    this.purge_records(py, now);
     let mut keys = Vec::new();
     for key in this.core()?.keys(now) {
         match number_of(&key) {
@@ -61,6 +65,9 @@ pub(super) fn keys<'py>(slf: &Bound<'py, Store>) -> PyResult<Vec<Bound<'py, PyAn
             // A key that was forgotten meanwhile is no key any more.
             Some(number) => keys.extend(this.keys.key_of(py, number)?),
         }
+    }
+    for key in this.records.keys(now) {
+        keys.push(text_object(py, &key)?);
     }
     Ok(keys)
 }
@@ -78,9 +85,9 @@ pub(super) fn entry<'py>(
         })
     })?;
     let Some((stored, deadline)) = found else {
-        return Ok(None);
+        return Ok(this.record_entry(key, now));
     };
-    let left = (deadline != Instant::NEVER).then(|| seconds_between(now, deadline));
+    let left = seconds_left(deadline, now);
     Ok(match stored {
         Stored::Serialized(object) => Some((left, true, object.into_bound(py))),
         Stored::Pickled(bytes) => Some((left, true, bytes.into_bound(py).into_any())),
@@ -92,10 +99,12 @@ pub(super) fn entry<'py>(
     })
 }
 
+/// None = for ever.
 #[expect(
     clippy::cast_precision_loss,
     reason = "a time to look at; nothing is decided by it"
 )]
-fn seconds_between(now: Instant, deadline: Instant) -> f64 {
-    deadline.as_nanos().saturating_sub(now.as_nanos()) as f64 / 1e9
+pub(super) fn seconds_left(deadline: Instant, now: Instant) -> Option<f64> {
+    let left = deadline.as_nanos().saturating_sub(now.as_nanos());
+    (deadline != Instant::NEVER).then(|| left as f64 / 1e9)
 }

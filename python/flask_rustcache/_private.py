@@ -1,85 +1,17 @@
-"""What ``Cache.cached`` returns, and what it keeps out of the cache."""
+"""What is kept out of the cache: responses that say that they are for one visitor only."""
 
 from __future__ import annotations
 
-import functools
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response
 
-from ._native import CachedFunction, CacheFront, _fill_returned
+from ._native import _fill_returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-
-class CachedView(CachedFunction):
-    """A decorated function: native on a plain hit, Flask-Caching's own decorated function otherwise.
-
-    It has the name, the documentation, the signature and the attributes of the function it wraps, binds as a
-    method, and is pickled and copied as a function is: by its name, and not at all.
-    """
-
-    def __init__(
-        self,
-        cache: CacheFront,
-        inner: Any,
-        key_prefix: str | None,
-        query_string: bool = False,
-        single_flight: bool | None = None,
-    ) -> None:
-        """Wraps what ``flask_caching.Cache.cached`` made of a function."""
-        functools.update_wrapper(self, inner.uncached)
-        self._show("uncached", "cache_timeout", "make_cache_key")
-
-    def _show(self, *names: str) -> None:
-        # Where functools.wraps copies a function's attributes from; access goes by the properties.
-        for name in names:
-            self.__dict__[name] = getattr(self._inner, name)
-
-    @property
-    def uncached(self) -> Callable[..., Any]:
-        """The function that was decorated."""
-        function: Callable[..., Any] = self._inner.uncached
-        return function
-
-    @uncached.setter
-    def uncached(self, function: Callable[..., Any]) -> None:
-        self._inner.uncached = function
-        self._show("uncached")
-
-    @property
-    def cache_timeout(self) -> Any:
-        """Seconds, a ``timedelta``, or None for the default; read at each miss."""
-        return self._inner.cache_timeout
-
-    @cache_timeout.setter
-    def cache_timeout(self, timeout: Any) -> None:
-        self._inner.cache_timeout = timeout
-        self._show("cache_timeout")
-
-    @property
-    def make_cache_key(self) -> Callable[..., str]:
-        """Makes the key; may be replaced, and is then asked at each call."""
-        function: Callable[..., str] = self._inner.make_cache_key
-        return function
-
-    @make_cache_key.setter
-    def make_cache_key(self, function: Callable[..., str]) -> None:
-        self._give_up()
-        self._inner.make_cache_key = function
-        self._show("make_cache_key")
-
-    def __reduce__(self) -> str:
-        """By name, as a function."""
-        name: str = self.__dict__["__qualname__"]
-        return name
-
-    def __repr__(self) -> str:
-        """Says what it wraps."""
-        return f"<cached {self.uncached!r}>"
 
 
 class PrivateFilter:

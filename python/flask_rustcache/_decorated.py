@@ -1,0 +1,212 @@
+"""What ``Cache.cached`` and ``Cache.memoize`` return: the half of a decorated function that is Python.
+
+The native half (``src/py/cached.rs``) finds the store, the key and the answer. It asks the methods ``_...``
+here for whatever has to do with Flask, and Flask-Caching: conditions, signals, running the function.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from flask_caching.utils import wants_args
+
+from ._compat import join_generator, normalize_timeout, wants_extra_args
+from ._native import CachedFunction, _fill_returned
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._cache import Cache
+
+#: Where Flask-Caching's own decorators log.
+LOGGER = logging.getLogger("flask_caching")
+
+
+class Plan(NamedTuple):
+    """What the native half is to know about a decorated function."""
+
+    #: How its keys are made: "view", "query", "call" or "asked"; None where Flask-Caching's code answers.
+    kind: str | None
+    prefix: str = ""
+    cache_none: bool = False
+    has_unless: bool = False
+    has_forced_update: bool = False
+    forces_first: bool = False
+    has_is_stale: bool = False
+    indicates: bool = False
+    raises: bool = False
+    single_flight: bool | None = None
+
+
+class Options(NamedTuple):
+    """What the decorator was given, as far as views and memoized functions have it in common."""
+
+    unless: Callable[..., Any] | None
+    forced_update: Callable[..., Any] | None
+    is_stale: Callable[..., Any] | None
+    response_filter: Callable[..., Any] | None
+    cache_none: bool
+    single_flight: bool | None
+
+    def plan(self, kind: str | None, **more: Any) -> Plan:
+        """What follows from them for the native half."""
+        return Plan(
+            kind,
+            cache_none=bool(self.cache_none),
+            has_unless=callable(self.unless),
+            has_forced_update=callable(self.forced_update),
+            has_is_stale=callable(self.is_stale),
+            single_flight=self.single_flight,
+            **more,
+        )
+
+
+class Decorated(CachedFunction):
+    """A decorated function.
+
+    It has the name, the documentation, the signature and the attributes of the function it wraps, binds as a
+    method, and is pickled and copied as a function is: by its name, and not at all.
+    """
+
+    def __init__(self, cache: Cache, function: Any, inner: Any, plan: Plan, options: Options) -> None:
+        """Wraps what Flask-Caching made of a function."""
+        # Flask-Caching's has a name and the like also where the function has none.
+        functools.update_wrapper(self, inner)
+        self.__wrapped__ = function
+        self._options = options
+        self._warned = False
+        self._unless = _Condition(options.unless, wants_args)
+        self._forced_update = _Condition(options.forced_update, wants_args)
+        self._is_stale = _Condition(options.is_stale, wants_extra_args)
+        self._show("uncached", "cache_timeout", "make_cache_key")
+
+    def _show(self, *names: str) -> None:
+        # Where functools.wraps copies a function's attributes from; access goes by the properties.
+        for name in names:
+            self.__dict__[name] = getattr(self._inner, name)
+
+    @property
+    def uncached(self) -> Callable[..., Any]:
+        """The function that was decorated."""
+        function: Callable[..., Any] = self._inner.uncached
+        return function
+
+    @uncached.setter
+    def uncached(self, function: Callable[..., Any]) -> None:
+        self._inner.uncached = function
+        self._show("uncached")
+
+    @property
+    def cache_timeout(self) -> Any:
+        """Seconds, a ``timedelta``, or None for the default; read at each miss."""
+        return self._inner.cache_timeout
+
+    @cache_timeout.setter
+    def cache_timeout(self, timeout: Any) -> None:
+        self._inner.cache_timeout = timeout
+        self._show("cache_timeout")
+
+    @property
+    def make_cache_key(self) -> Callable[..., str]:
+        """Makes the key; may be replaced, and is then asked at each call."""
+        function: Callable[..., str] = self._inner.make_cache_key
+        return function
+
+    @make_cache_key.setter
+    def make_cache_key(self, function: Callable[..., str]) -> None:
+        self._inner.make_cache_key = function
+        self._show("make_cache_key")
+        self._ask_for_keys()
+
+    def __reduce__(self) -> str:
+        """By name, as a function."""
+        name: str = self.__dict__["__qualname__"]
+        return name
+
+    def __repr__(self) -> str:
+        """Says what it wraps."""
+        return f"<cached {self.uncached!r}>"
+
+    # What the native half asks.
+
+    def _bypasses(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        return self._unless((), self._function, *args, **kwargs)
+
+    def _forces(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        return self._forced_update((), *args, **kwargs)
+
+    def _finds_stale(self, value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+        return self._is_stale((value,), value, *args, **kwargs)
+
+    def _run_uncached(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return self._of._call_fn(self._function, *args, **kwargs)
+
+    def _run_despite(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The cache failed: the function runs all the same, as Flask-Caching has it."""
+        if self._of.app.debug:
+            raise error
+        LOGGER.error("Exception possibly due to cache backend.", exc_info=error)
+        return self._run_uncached(args, kwargs)
+
+    def _patience(self) -> float | None:
+        """How long a caller waits for another, in seconds; None if nobody is to wait."""
+        settings = self._of._settings()
+        wanted = self._options.single_flight
+        return settings.fill_timeout if (settings.single_flight if wanted is None else wanted) else None
+
+    # What both kinds do to run the function.
+
+    def _store(self, key: str, value: Any, timeout: Any) -> bool:
+        """Stores what the function returned, unless that is not wanted any more; False if it failed."""
+        _fill_returned()
+        try:
+            self._of.set(key, value, timeout=timeout)
+        except Exception as error:
+            if self._of.app.debug:
+                raise
+            self._tell_of_failure(value, error)
+            return False
+        return True
+
+    def _tell_of_failure(self, value: Any, error: Exception) -> None:
+        if not getattr(error, "_flask_rustcache_unstorable", False):
+            LOGGER.error("Exception possibly due to cache backend.", exc_info=error)
+        elif not self._warned:
+            self._warned = True
+            LOGGER.warning(
+                "%s returned a %s that cannot be cached (%s: %s); it is computed at each call."
+                " This is said once per function.",
+                self._function.__qualname__,
+                type(value).__qualname__,
+                type(error).__name__,
+                error,
+            )
+
+    def _timeout(self) -> Any:
+        return normalize_timeout(self.cache_timeout)
+
+
+class _Condition:
+    """A condition as applications give it: it takes the arguments of the call, or it does not."""
+
+    def __init__(self, condition: Callable[..., Any] | None, wants: Callable[..., bool]) -> None:
+        self._condition, self._wants = condition, wants
+        self._wanted: bool | None = None
+
+    def __call__(self, few: tuple[Any, ...], /, *all_args: Any, **kwargs: Any) -> bool:
+        """Whether it says True, and nothing but that."""
+        condition = self._condition
+        assert condition is not None, "asked only where there is one"
+        if self._wanted is None:
+            # Not when decorating: where this fails, it fails as in Flask-Caching.
+            self._wanted = self._wants(condition)
+        answer = condition(*all_args, **kwargs) if self._wanted else condition(*few)
+        return answer is True
+
+
+def joined(value: Any) -> Any:
+    """What a generator yields, in one; any other value as it is."""
+    return join_generator(value) if inspect.isgenerator(value) else value

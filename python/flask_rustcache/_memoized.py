@@ -1,0 +1,128 @@
+"""What ``Cache.memoize`` returns."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+import flask_caching
+from flask_caching.utils import get_arg_names
+
+from ._compat import cache_memoize_hit, cache_memoize_miss
+from ._decorated import Decorated, joined
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._cache import Cache
+
+
+class MadeKey(NamedTuple):
+    """An entry's key, the keys of the version records it depends on, and their versions in one."""
+
+    key: str
+    records: tuple[str, ...]
+    versions: str
+
+
+class Shape(NamedTuple):
+    """What of a function's parameters matters to the way from a call to its key."""
+
+    #: Are there none but the call's arguments?
+    is_all: bool
+    has_owner: bool
+    ignored_positions: list[int]
+    ignored_names: list[str]
+
+
+class KeyOptions(NamedTuple):
+    """What of the decorator's options goes into keys, under Flask-Caching's names."""
+
+    make_name: Any
+    hash_method: Any
+    source_check: Any
+    args_to_ignore: Any
+
+    def kind(self) -> str:
+        """How the native half comes to a key: by the call, unless the key depends on more."""
+        return "asked" if callable(self.make_name) or self.source_check else "call"
+
+
+class MemoizedFunction(Decorated):
+    """A memoized function or method."""
+
+    _key_options: KeyOptions
+
+    def _with(self, keys: KeyOptions) -> Self:
+        self._key_options = keys
+        #: Forgets all values of the function.
+        self.delete_memoized: Callable[[], None] = lambda: self._of.delete_memoized(self)
+        return self
+
+    def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> MadeKey:
+        maker = _KeyMaker(self._of)
+        make = flask_caching.Cache._memoize_make_cache_key
+        own: Any = maker
+        try:
+            key = make(own, **self._key_options._asdict())(self._function, *args, **kwargs)
+        except BaseException:
+            self._of._end_unused(maker.records)
+            raise
+        return MadeKey(key, maker.records, maker.versions)
+
+    def _shape(self) -> Shape:
+        names = get_arg_names(self._function)
+        ignored = list(self._key_options.args_to_ignore or [])
+        owner = names[:1] in (["self"], ["cls"]) and names[0] not in ignored
+        parameters = inspect.signature(self._function).parameters.values()
+        is_all = all(_is_constant(parameter.default) for parameter in parameters)
+        if any(parameter.kind is parameter.POSITIONAL_ONLY for parameter in parameters):
+            # There Flask-Caching's positions are not those of the arguments.
+            return Shape(is_all, owner, [], [])
+        positions = [position for position, name in enumerate(names) if name in ignored]
+        return Shape(is_all, owner, positions, ignored)
+
+    def _found(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._tell(True, key, args, kwargs)
+
+    def _run(self, made: MadeKey, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Flask-Caching's way from a miss to an answer."""
+        self._tell(False, made.key, args, kwargs)
+        value = joined(self._of._call_fn(self._function, *args, **kwargs))
+        accept = self._options.response_filter
+        if accept is None or accept(value):
+            timeout = self._timeout()
+            if self._store(made.key, value, timeout):
+                self._of._keep_versions(made, timeout)
+        return value
+
+    def _tell(self, found: bool, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._of.enable_signals:
+            signal = cache_memoize_hit if found else cache_memoize_miss
+            signal.send(cache=self._of, cache_key=key, f=self._function, args=args, kwargs=kwargs)
+
+
+class _KeyMaker:
+    """Stands for the cache while Flask-Caching makes a key, and notes the records that the key depends on."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self.records: tuple[str, ...] = ()
+        self.versions = ""
+
+    def _memoize_version(
+        self, f: Any, args: Any, args_to_ignore: list[str] | None, **_: Any
+    ) -> tuple[str, str]:
+        name, self.records, self.versions = self._cache._find_versions(f, args, args_to_ignore)
+        return name, self.versions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._cache, name)
+
+
+def _is_constant(default: Any) -> bool:
+    """Whether a default, which is part of the key by its ``repr``, always looks the same."""
+    if type(default) is tuple:
+        return all(_is_constant(item) for item in default)
+    plain = (bool, int, float, str, bytes, type(None))
+    return type(default) in plain or default is inspect.Parameter.empty

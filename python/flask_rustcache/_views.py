@@ -1,0 +1,133 @@
+"""What ``Cache.cached`` returns."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from flask import g, request
+from flask_caching import CachedResponse
+from werkzeug.exceptions import HTTPException
+
+from ._compat import cache_view_hit, cache_view_miss
+from ._decorated import LOGGER, Decorated, Options, Plan, joined
+from ._private import PrivateFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Response
+
+    from ._cache import Cache
+
+
+#: Methods whose answers may serve each other.
+_READING = {"GET", "HEAD"}
+_ALL_METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
+
+
+class ViewOptions(NamedTuple):
+    """What only views are decorated with."""
+
+    key_prefix: Any
+    query_string: bool
+    make_cache_key: Callable[..., Any] | None
+    source_check: bool | None
+    response_hit_indication: bool | None
+
+    def plan(self, options: Options) -> Plan:
+        """What follows from them for the native half."""
+        asked = callable(self.key_prefix) or callable(self.make_cache_key) or self.source_check
+        kind = "asked" if asked else "query" if self.query_string else "view"
+        return options.plan(
+            kind,
+            prefix="" if asked else self.key_prefix,
+            indicates=bool(self.response_hit_indication),
+            raises=True,
+        )
+
+    def filter_for(
+        self, cache: Cache, function: Callable[..., Any], also: Callable[..., Any] | None
+    ) -> PrivateFilter:
+        """What decides whether a value is stored."""
+        return PrivateFilter(lambda: cache._settings().store_private, function, also)
+
+
+class CachedView(Decorated):
+    """A decorated view, or any function decorated as one."""
+
+    _view: ViewOptions
+    _accepts: PrivateFilter
+
+    def _with(self, view: ViewOptions, accepts: PrivateFilter) -> Self:
+        self._view, self._accepts = view, accepts
+        return self
+
+    def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        make = self._view.make_cache_key
+        if callable(make):
+            return make(*args, **kwargs)
+        return self.make_cache_key(*args, use_request=True, **kwargs)
+
+    def _found(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._of.app.debug:
+            LOGGER.info("Cache used for key: %s", key)
+        self._tell(True, key, args, kwargs)
+
+    def _run(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Flask-Caching's way from a miss to an answer."""
+        self._tell(False, key, args, kwargs)
+        if request:
+            self._methods().update(_READING if request.method in _READING else {request.method})
+        value = joined(self._of._call_fn_or_exception(self._function, *args, **kwargs))
+        raised = isinstance(value, HTTPException)
+        if self._accepts(value.get_response() if raised else value):
+            timeout = self._timeout()
+            if isinstance(value, CachedResponse):
+                timeout = value.timeout or timeout
+            self._store(key, value, timeout)
+        if raised:
+            raise value
+        return value
+
+    def _tell(self, found: bool, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._view.response_hit_indication:
+            _indicate(self._of.app, found)
+        if self._of.enable_signals:
+            signal = cache_view_hit if found else cache_view_miss
+            signal.send(cache=self._of, cache_key=key, args=args, kwargs=kwargs)
+
+    def _methods(self) -> set[str]:
+        """The request methods that the function ran for; it may be decorated afresh at each request."""
+        name = f"{self._function.__module__}.{self._function.__qualname__}"
+        methods: set[str] = self._of._methods_run.setdefault(name, set())
+        return methods
+
+    def _meets_method(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """The first request of this method was answered from the cache: who stored that?"""
+        methods, method = self._methods(), request.method
+        # Before the function ran at all, an application may have put the answer there for it.
+        if method in methods or (not methods and method in _READING):
+            return
+        methods.update(_ALL_METHODS)
+        warnings.warn(
+            f"a {method} request to {request.path} was answered from the cache, by"
+            f" {self._function.__qualname__}, with what a request of another method stored there, as the key"
+            " does not hold the method; cache views of one method only, or give them a make_cache_key",
+            stacklevel=2,
+        )
+
+
+def _indicate(app: Any, found: bool) -> None:
+    """Has the response say that it comes from the cache."""
+    g.flask_caching_hit_cache = found
+    functions = app.after_request_funcs[None]
+    if not any(getattr(function, "__name__", None) == "apply_caching" for function in functions):
+        functions.append(apply_caching)
+
+
+def apply_caching(response: Response) -> Response:
+    """Adds the header; has Flask-Caching's name, so that one of the two is installed."""
+    if g.get("flask_caching_hit_cache"):
+        response.headers["hit_cache"] = g.flask_caching_hit_cache
+    return response

@@ -1,0 +1,78 @@
+//! What a fill is for, and what its value is stored with.
+
+use pyo3::prelude::*;
+
+use crate::core::sync::{AtomicBool, Ordering};
+use crate::core::{self, Instant, Lifetime, Tagged, Ticket, When};
+
+/// A store, by its number, and a key in it.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(in crate::py) struct Place {
+    pub(in crate::py) store: u64,
+    pub(in crate::py) key: Box<[u8]>,
+}
+
+/// What a value is stored for, and with.
+#[derive(Clone)]
+pub(in crate::py) struct Claim {
+    pub(in crate::py) place: Place,
+    pub(in crate::py) ticket: Ticket,
+    pub(in crate::py) tags: Vec<Box<[u8]>>,
+}
+
+/// A fill that the present context leads, and those around it.
+#[pyclass(frozen, module = "flask_rustcache._native")]
+pub(in crate::py) struct Fill {
+    pub(super) context: u64,
+    pub(super) claim: Claim,
+    /// The function has returned, and what is stored next is its value. Whatever is stored before that is
+    /// somebody's own word, and newer than the fill.
+    pub(super) returned: AtomicBool,
+    pub(super) around: Option<Py<Fill>>,
+}
+
+impl Claim {
+    /// Stores the value, if it is still wanted.
+    pub(in crate::py) fn insert<V>(
+        &self,
+        core: &core::Store<V>,
+        (key, value): (&[u8], V),
+        lifetime: Lifetime,
+        now: Instant,
+    ) -> core::Inserted<V> {
+        let tags: Vec<&[u8]> = self.tags.iter().map(AsRef::as_ref).collect();
+        let tagged = Tagged {
+            value,
+            lifetime,
+            when: When::IfTicket(self.ticket),
+            tags: &tags,
+        };
+        core.insert_tagged(key, tagged, now)
+    }
+}
+
+impl Fill {
+    /// Is this fill, or one around it, for that place?
+    pub(super) fn is_within(&self, place: &Place) -> bool {
+        self.claim.place == *place
+            || self
+                .around
+                .as_ref()
+                .is_some_and(|around| around.get().is_within(place))
+    }
+
+    /// How many fills this context leads.
+    pub(super) fn depth(&self) -> usize {
+        1 + self
+            .around
+            .as_ref()
+            .map_or(0, |around| around.get().depth())
+    }
+
+    /// What to store a value with, if it is the one that this fill is for.
+    pub(in crate::py) fn claim(&self, store: u64, key: &[u8]) -> Option<&Claim> {
+        let place = &self.claim.place;
+        let here = place.store == store && *place.key == *key;
+        (here && self.returned.swap(false, Ordering::Relaxed)).then_some(&self.claim)
+    }
+}

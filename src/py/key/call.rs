@@ -1,0 +1,113 @@
+//! The byte form of a call's arguments: typed and length-prefixed, so that no two different calls look the same,
+//! delimiters in arguments included.
+//!
+//! It tells apart whatever Flask-Caching's own key may tell apart, and more (`f(1)` and `f(a=1)`), and stands
+//! for nothing but the way to that key. Objects of other types count by their `repr`, as in that key.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
+
+use super::buffer::Buffer;
+
+/// Tuples in tuples deeper than this count by their `repr`.
+const DEEPEST: usize = 8;
+
+/// What of a function's parameters matters to the key of a call.
+#[derive(FromPyObject, Default)]
+pub(in crate::py) struct Shape {
+    /// Does a key depend on nothing of the function that may change, its mutable defaults?
+    pub(in crate::py) is_all: bool,
+    /// Is the first one `self` or `cls`? That counts by its `__caching_id__`.
+    has_owner: bool,
+    /// Positions and names of those that do not count.
+    ignored_positions: Vec<usize>,
+    ignored_names: Vec<String>,
+}
+
+/// Writes a call's arguments.
+///
+/// Raises what `repr` and `__caching_id__` raise, and for texts that are no UTF-8.
+#[inline]
+pub(in crate::py) fn write_call(
+    to: &mut Buffer,
+    (shape, scoped): (&Shape, bool),
+    args: &Bound<'_, PyTuple>,
+    kwargs: Option<&Bound<'_, PyDict>>,
+) -> PyResult<()> {
+    for (position, value) in args.iter_borrowed().enumerate() {
+        if position == 0 && shape.has_owner {
+            // Within a scope, that stands for the owner.
+            if !scoped {
+                write_owner(to, &value)?;
+            }
+        } else if shape.ignored_positions.contains(&position) {
+            to.push(b"_");
+        } else {
+            write(to, &value, 0)?;
+        }
+    }
+    let Some(kwargs) = kwargs else {
+        return Ok(());
+    };
+    for (name, value) in kwargs {
+        let name = name.cast::<PyString>()?.to_str()?;
+        to.push(b"=");
+        to.push_sized(name.as_bytes());
+        if shape.ignored_names.iter().any(|ignored| ignored == name) {
+            to.push(b"_");
+        } else {
+            write(to, &value, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// What a method's entries belong to, as Flask-Caching's `get_id` says it.
+fn write_owner(to: &mut Buffer, owner: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = owner.py();
+    to.push(b"S");
+    let identify = owner.getattr_opt(intern!(py, "__caching_id__"))?;
+    let id = match identify.filter(|identify| !identify.is_none()) {
+        Some(identify) => identify.call0()?.str()?,
+        None => owner.repr()?,
+    };
+    to.push_sized(id.to_str()?.as_bytes());
+    Ok(())
+}
+
+fn write(to: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {
+    if let Ok(text) = value.cast_exact::<PyString>()
+        && let Ok(text) = text.to_str()
+    {
+        to.push(b"s");
+        to.push_sized(text.as_bytes());
+    } else if value.is_exact_instance_of::<PyInt>()
+        && let Ok(number) = value.extract::<i64>()
+    {
+        to.push(b"i");
+        to.push(&number.to_le_bytes());
+    } else if value.is_none() {
+        to.push(b"N");
+    } else if let Ok(truth) = value.cast_exact::<PyBool>() {
+        to.push(if truth.is_true() { b"T" } else { b"F" });
+    } else if let Ok(float) = value.cast_exact::<PyFloat>() {
+        to.push(b"f");
+        to.push(&float.value().to_bits().to_le_bytes());
+    } else if let Ok(bytes) = value.cast_exact::<PyBytes>() {
+        to.push(b"b");
+        to.push_sized(bytes.as_bytes());
+    } else if let Ok(tuple) = value.cast_exact::<PyTuple>()
+        && depth < DEEPEST
+    {
+        to.push(b"t");
+        to.push(&tuple.len().to_le_bytes());
+        for item in tuple.iter_borrowed() {
+            write(to, &item, depth + 1)?;
+        }
+    } else {
+        to.push(b"R");
+        to.push_sized(value.repr()?.to_str()?.as_bytes());
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! What decorated functions ask of a store.
+
+use pyo3::prelude::*;
+
+use super::Store;
+use crate::core::sync::Ordering;
+use crate::core::{self, Ticket};
+use crate::py::flight::Place;
+use crate::py::value::Stored;
+
+/// Ways to the keys of calls that one decorated function remembers, at the least and at the most.
+const FEWEST_KEYS: usize = 1024;
+const MOST_KEYS: usize = 1 << 20;
+
+/// What is there for a key.
+pub(in crate::py) enum Hit<'py> {
+    /// This value.
+    Value(Bound<'py, PyAny>),
+    /// The same, made by pickle or a serializer of the application's: it may be anything.
+    Loaded(Bound<'py, PyAny>),
+    /// Nothing.
+    Absent,
+}
+
+impl Store {
+    /// Are the methods that a decorated function goes through the native ones?
+    #[inline]
+    pub(in crate::py) fn is_plain(slf: &Bound<'_, Self>) -> PyResult<bool> {
+        let settings = &slf.get().settings;
+        settings.ensure(slf)?;
+        Ok(settings.overrides().are_none())
+    }
+
+    /// The value of a str key, counted as a hit; where there is none nothing is counted. A None is a value
+    /// only with `none_counts`.
+    #[inline]
+    pub(in crate::py) fn hit<'py>(
+        slf: &Bound<'py, Self>,
+        key: &[u8],
+        none_counts: bool,
+    ) -> PyResult<Hit<'py>> {
+        let (this, py) = (slf.get(), slf.py());
+        let now = Self::begin(slf)?;
+        let found = this.core()?.read_if(key, now, |stored| match stored {
+            Stored::Shared(object) if object.is_none(py) && !none_counts => None,
+            stored => Some(stored.share(py)),
+        });
+        match found {
+            None => Ok(Hit::Absent),
+            Some(Stored::Shared(object)) => Ok(Hit::Value(object.into_bound(py))),
+            Some(stored) => Self::hit_unshared(slf, stored, key, none_counts),
+        }
+    }
+
+    fn hit_unshared<'py>(
+        slf: &Bound<'py, Self>,
+        stored: Stored,
+        key: &[u8],
+        none_counts: bool,
+    ) -> PyResult<Hit<'py>> {
+        let loaded = matches!(
+            stored,
+            Stored::Pickled(_) | Stored::Serialized(_) | Stored::Foreign(_)
+        );
+        match Self::decode(slf, stored)? {
+            // A custom serializer's object, replaced before it could be fetched: look again.
+            None => Self::hit(slf, key, none_counts),
+            Some(value) if loaded && value.is_none() && !none_counts => Ok(Hit::Absent),
+            Some(value) if loaded => Ok(Hit::Loaded(value)),
+            Some(value) => Ok(Hit::Value(value)),
+        }
+    }
+
+    /// A decorated function found nothing, and runs.
+    pub(in crate::py) fn count_miss(slf: &Bound<'_, Self>) -> PyResult<()> {
+        slf.get().core()?.count_miss();
+        Ok(())
+    }
+
+    /// Where fills of a key wait for each other.
+    pub(in crate::py) fn place(slf: &Bound<'_, Self>, key: Vec<u8>) -> Place {
+        Place {
+            store: slf.get().number,
+            key: key.into_boxed_slice(),
+        }
+    }
+
+    /// What a value is stored with that is now beginning to be made.
+    pub(in crate::py) fn ticket(
+        slf: &Bound<'_, Self>,
+        key: &[u8],
+        tags: &[Box<[u8]>],
+    ) -> PyResult<Ticket> {
+        let tags: Vec<&[u8]> = tags.iter().map(AsRef::as_ref).collect();
+        Ok(slf.get().core()?.ticket(key, &tags))
+    }
+
+    /// Is there a value that [`Self::hit`] would find? Counts nothing.
+    pub(in crate::py) fn holds(
+        slf: &Bound<'_, Self>,
+        key: &[u8],
+        none_counts: bool,
+    ) -> PyResult<bool> {
+        let (now, py) = (Self::begin(slf)?, slf.py());
+        let held = slf.get().core()?.peek(
+            key,
+            now,
+            |stored, _| !matches!(stored, Stored::Shared(object) if object.is_none(py)),
+        );
+        Ok(held.is_some_and(|is_some| is_some || none_counts))
+    }
+
+    /// A follower found what its leader stored.
+    pub(in crate::py) fn count_coalesced(slf: &Bound<'_, Self>) {
+        slf.get().coalesced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// No two stores of a process have the same.
+    pub(in crate::py) fn number(slf: &Bound<'_, Self>) -> u64 {
+        slf.get().number
+    }
+
+    /// How many keys are worth remembering.
+    pub(in crate::py) fn bound(slf: &Bound<'_, Self>) -> usize {
+        let entries = slf.get().core().map_or(0, core::Store::max_entries);
+        entries.clamp(FEWEST_KEYS, MOST_KEYS)
+    }
+}

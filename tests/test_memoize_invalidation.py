@@ -1,0 +1,141 @@
+"""Trap C6 for ``memoize``: what is deleted while it is computed goes to its caller and is not stored."""
+
+import pytest
+
+from ._child import in_child
+from ._fills import FOREVER, Crowd, Gate, follows, lead, shop, until
+from ._memo import Item, entries, key_of, record_of, record_of_instance, records
+
+#: What may happen to a call while it is computed.
+INVALIDATIONS = {
+    "clear": lambda cache, total: cache.clear(),
+    "the function": lambda cache, total: cache.delete_memoized(total),
+    "the call": lambda cache, total: cache.delete_memoized(total, 1),
+    "the call, by keyword": lambda cache, total: cache.delete_memoized(total, b=2, a=1),
+    "attribute": lambda cache, total: total.delete_memoized(),
+    "verhash": lambda cache, total: cache.delete_memoized_verhash(total),
+    "delete": lambda cache, total: cache.delete(key_of(total, 1)),
+    "delete_many": lambda cache, total: cache.delete_many("other", key_of(total, 1)),
+    "record": lambda cache, total: cache.delete(record_of(cache, total)),
+    "a new record": lambda cache, total: cache.set(record_of(cache, total), "abcdef"),
+}
+
+
+@pytest.mark.parametrize("name", INVALIDATIONS)
+@in_child
+def test_what_was_invalidated_during_a_fill_is_not_stored(name):
+    """C6: it goes to its own caller alone; who came after the invalidation gets what is true then."""
+    app, cache, runs = shop()
+    gates = [Gate(), Gate()]
+
+    @cache.memoize(60)
+    def total(a=1, b=2):
+        number = next(runs)
+        gates[min(number, 2) - 1].stay()
+        return number
+
+    leader = lead(lambda: total(1), gates[0])
+    INVALIDATIONS[name](cache, total)
+    late = Crowd(lambda: total(1))
+    until(lambda: gates[1]._entered.is_set() or follows(late.threads[0]))
+    gates[0].open()
+    gates[1].open()
+    assert leader.join() == [1]
+    assert late.join() == [2]
+    assert total(1) == total(a=1) == 2
+    assert len(entries(app, cache)) == 1
+
+
+#: What may happen to a method while it is computed, and whether it concerns the instance.
+METHOD_INVALIDATIONS = {
+    "bound": (lambda cache, basket, _: cache.delete_memoized(basket.total), True),
+    "bound call": (lambda cache, basket, _: cache.delete_memoized(basket.total, 1), True),
+    "unbound call": (lambda cache, basket, _: cache.delete_memoized(type(basket).total, basket, 1), True),
+    "method": (lambda cache, basket, _: cache.delete_memoized(type(basket).total), True),
+    "bound verhash": (lambda cache, basket, _: cache.delete_memoized_verhash(basket.total), True),
+    "record": (
+        lambda cache, basket, _: cache.delete(record_of_instance(cache, type(basket).total, basket)),
+        True,
+    ),
+    "another bound": (lambda cache, _, other: cache.delete_memoized(other.total), False),
+    "another call": (lambda cache, basket, _: cache.delete_memoized(basket.total, 2), False),
+    "plain traffic": (lambda cache, *_: cache.set("other", 1) and cache.delete("other"), False),
+}
+
+
+@pytest.mark.parametrize("name", METHOD_INVALIDATIONS)
+@in_child
+def test_what_was_invalidated_of_a_method_is_not_stored(name):
+    """C6: only what concerns the instance counts; anything else leaves the value to be stored."""
+    app, cache, runs = shop()
+    gate = Gate()
+
+    class Basket(Item):
+        @cache.memoize(60)
+        def total(self, a):
+            number = next(runs)
+            gate.stay()
+            return number
+
+    basket, other = Basket("1"), Basket("2")
+    leader = lead(lambda: basket.total(1), gate)
+    invalidate, concerns = METHOD_INVALIDATIONS[name]
+    invalidate(cache, basket, other)
+    gate.open()
+    assert leader.join() == [1]
+    assert len(entries(app, cache)) == (0 if concerns else 1)
+    assert basket.total(1) == (2 if concerns else 1)
+    instances = {record for record in records(app, cache) if "Item" in record}
+    assert instances == {record_of_instance(cache, Basket.total, basket)}
+
+
+@pytest.mark.parametrize("whose", ["not coalesced", "fruitless", "past the bound"])
+@in_child
+def test_what_was_invalidated_is_not_stored_by_those_who_compute_alone(whose):
+    """C6: a miss that nobody waits for may be overtaken by a deletion just the same."""
+    app, cache, runs = shop(
+        CACHE_FILL_TIMEOUT=0.05 if whose == "past the bound" else FOREVER,
+        CACHE_SINGLE_FLIGHT=whose != "not coalesced",
+    )
+    gates = [Gate(), Gate()]
+
+    @cache.memoize(60)
+    def total(a):
+        number = next(runs)
+        gates[number - 1].stay()
+        if whose == "fruitless" and number == 1:
+            raise LookupError
+        return number
+
+    leader = lead(lambda: total(1), gates[0])
+    if whose == "fruitless":
+        gates[0].open()
+        leader.end()
+    alone = lead(lambda: total(1), gates[1])
+    cache.delete_memoized(total)
+    gates[1].open()
+    assert alone.join() == [2]
+    assert entries(app, cache) == set()
+    gates[0].open()
+    leader.end()
+    assert entries(app, cache) == set()
+
+
+@in_child
+def test_a_newer_value_put_during_a_fill_stays():
+    """C6: ``set`` under the call's key is newer than what the function will return."""
+    _, cache, runs = shop()
+    gate = Gate()
+
+    @cache.memoize(60)
+    def total(a=1, b=2):
+        number = next(runs)
+        gate.stay()
+        return number
+
+    leader = lead(lambda: total(1), gate)
+    cache.set(key_of(total, 1), "newer")
+    assert total(1) == "newer"
+    gate.open()
+    assert leader.join() == [1]
+    assert total(a=1, b=2) == "newer"

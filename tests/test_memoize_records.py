@@ -1,0 +1,278 @@
+"""Version records of ``memoize`` in ours: beside the bound, and what they orphan is freed at once."""
+
+import pytest
+
+from ._apps import backend_of, build
+from ._memo import Item, entries, key_of, record_of, record_of_instance, records
+
+
+class Shop:
+    """A cache with a function, a method of two instances, and another function that stays as it is."""
+
+    def __init__(self, timeout=60, **config):
+        self.app, self.cache, self.runs = build(**config)
+
+        @self.cache.memoize(timeout)
+        def total(a=1):
+            return self.runs.count("total")
+
+        @self.cache.memoize(1000)
+        def other(a=1):
+            return self.runs.count("other")
+
+        self.total, self.other, self.basket_class = total, other, make_method(self, timeout)
+        self.first, self.second = self.basket_class("first"), self.basket_class("second")
+
+    def fill(self):
+        """Two calls of each."""
+        for call in (self.total, self.other, self.first.sum, self.second.sum):
+            call(1)
+            call(2)
+
+    def keys(self):
+        return entries(self.app, self.cache)
+
+    def keys_of(self, what):
+        """The keys of the two calls of one of them."""
+        name, *thing = {
+            "total": ("total",),
+            "other": ("other",),
+            "first": ("sum", self.first),
+            "second": ("sum", self.second),
+        }[what]
+        function = self.basket_class.sum if name == "sum" else getattr(self, name)
+        return {key_of(function, *thing, a) for a in (1, 2)}
+
+
+def make_method(shop, timeout):
+    class Basket(Item):
+        @shop.cache.memoize(timeout)
+        def sum(self, a=1):
+            return shop.runs.count("sum")
+
+    return Basket
+
+
+def test_records_are_in_the_cache_under_upstreams_names():
+    """One for each function, one for each instance; they are read as any entry is."""
+    shop = Shop()
+    shop.fill()
+    names = {record_of(shop.cache, function) for function in (shop.total, shop.other, shop.basket_class.sum)}
+    names |= {
+        record_of_instance(shop.cache, shop.basket_class.sum, thing) for thing in (shop.first, shop.second)
+    }
+    assert records(shop.app, shop.cache) == names
+    assert all(shop.cache.has(name) and len(shop.cache.get(name)) == 6 for name in names)
+    assert key_of(shop.total, 1).endswith(shop.cache.get(record_of(shop.cache, shop.total)))
+    assert len(shop.keys()) == 8
+    view = backend_of(shop.app, shop.cache)._cache
+    assert len(view) == len(list(view)) == len(view.items()) == 13
+    assert all(len(pair) == 2 for pair in view.values())
+    backend_of(shop.app, shop.cache)._validate()
+
+
+DELETIONS = {
+    "function": (lambda shop: shop.cache.delete_memoized(shop.total), ["total"]),
+    "attribute": (lambda shop: shop.total.delete_memoized(), ["total"]),
+    "verhash": (lambda shop: shop.cache.delete_memoized_verhash(shop.total), ["total"]),
+    "method": (lambda shop: shop.cache.delete_memoized(shop.basket_class.sum), ["first", "second"]),
+    "bound attribute": (lambda shop: shop.first.sum.delete_memoized(), ["first", "second"]),
+    "bound": (lambda shop: shop.cache.delete_memoized(shop.first.sum), ["first"]),
+    "bound verhash": (lambda shop: shop.cache.delete_memoized_verhash(shop.second.sum), ["second"]),
+    "record": (lambda shop: shop.cache.delete(record_of(shop.cache, shop.total)), ["total"]),
+    "record of an instance": (
+        lambda shop: shop.cache.delete(
+            record_of_instance(shop.cache, shop.basket_class.sum, shop.first),
+        ),
+        ["first"],
+    ),
+    "record of a method": (
+        lambda shop: shop.cache.delete_many("none", record_of(shop.cache, shop.basket_class.sum)),
+        ["first", "second"],
+    ),
+    "record, by the view": (
+        lambda shop: backend_of(shop.app, shop.cache)._cache.pop(record_of(shop.cache, shop.total)),
+        ["total"],
+    ),
+    "overwritten": (lambda shop: shop.cache.set(record_of(shop.cache, shop.total), "abcdef"), ["total"]),
+    "overwritten by many": (
+        lambda shop: shop.cache.set_many({record_of(shop.cache, shop.total): "abcdef", "a": 1}),
+        ["total"],
+    ),
+    "overwritten by a dead one": (
+        lambda shop: shop.cache.set(record_of(shop.cache, shop.total), "abcdef", timeout=-1),
+        ["total"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DELETIONS)
+def test_what_is_orphaned_is_freed_at_once(name):
+    """Those entries and no others; the functions then compute anew, and only they."""
+    delete, whose = DELETIONS[name]
+    shop = Shop()
+    shop.fill()
+    keys = {what: shop.keys_of(what) for what in ("total", "other", "first", "second")}
+    shop.cache.set("plain", 1)
+    delete(shop)
+    kept = set().union(*(keys[what] for what in keys if what not in whose))
+    assert shop.keys() - {"plain", "a"} == kept
+    before = dict(shop.runs)
+    shop.fill()
+    shop.fill()
+    changed = sum(shop.runs.values()) - sum(before.values())
+    assert changed == 2 * len(whose)
+    assert len(shop.keys() - {"plain", "a"}) == 8
+    backend_of(shop.app, shop.cache)._validate()
+
+
+@pytest.mark.parametrize("bound", [False, True])
+def test_one_call_is_deleted(bound):
+    """With arguments, that entry only; the records stay, as others need them."""
+    shop = Shop()
+    shop.fill()
+    before, names = shop.keys(), records(shop.app, shop.cache)
+    if bound:
+        gone = {key_of(shop.basket_class.sum, shop.first, 2)}
+        shop.cache.delete_memoized(shop.first.sum, 2)
+    else:
+        gone = {key_of(shop.basket_class.sum, shop.second, 1)}
+        shop.cache.delete_memoized(shop.basket_class.sum, shop.second, a=1)
+    assert shop.keys() == before - gone
+    assert records(shop.app, shop.cache) == names
+
+
+def test_clear_takes_the_records():
+    shop = Shop()
+    shop.fill()
+    backend = backend_of(shop.app, shop.cache)
+    shop.cache.clear()
+    assert (len(backend), list(backend._cache)) == (0, [])
+    before = sum(shop.runs.values())
+    shop.fill()
+    assert sum(shop.runs.values()) == before + 8
+
+
+def test_a_record_expires_as_upstreams_does():
+    """It lives as long as what was stored last, and takes with it what it found."""
+    shop = Shop(timeout=10)
+    shop.total(1)
+    shop.total.cache_timeout = 3
+    shop.app.cache_clock.advance(1)
+    shop.total(2)
+    shop.app.cache_clock.advance(2)
+    assert [shop.total(1), shop.total(2)] == [1, 2]
+    shop.app.cache_clock.advance(1)
+    backend = backend_of(shop.app, shop.cache)
+    backend.purge_expired()
+    assert (list(backend._cache), len(backend._cache)) == ([], 0)
+    assert [shop.total(1), shop.total(2)] == [3, 4]
+
+
+def test_a_record_lives_on_with_what_is_stored():
+    """Each store moves its deadline on."""
+    shop = Shop(timeout=10)
+    for number in range(1, 8):
+        assert shop.total(number) == number
+        assert shop.total(number) == number
+        shop.app.cache_clock.advance(4)
+    record = record_of(shop.cache, shop.total)
+    assert shop.cache.has(record)
+    assert len(shop.keys()) == 2
+    shop.app.cache_clock.advance(6)
+    assert not shop.cache.has(record)
+
+
+def evict(shop):
+    """Other traffic, of which no value is asked for twice."""
+    for number in range(2000):
+        shop.cache.set(f"one-off {number}", number)
+
+
+def expire(shop):
+    shop.app.cache_clock.advance(60)
+
+
+ENDS = {
+    "deleted": lambda shop: shop.cache.delete_many(*shop.keys_of("first")),
+    "deleted by calls": lambda shop: [shop.cache.delete_memoized(shop.first.sum, a) for a in (1, 2)],
+    "overwritten by dead ones": lambda shop: [
+        shop.cache.set(key, 1, timeout=-1) for key in shop.keys_of("first")
+    ],
+    "expired": expire,
+    "evicted": evict,
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_an_instances_record_lives_as_long_as_one_of_its_entries(end):
+    shop = Shop(CACHE_THRESHOLD=20)
+    shop.first.sum(1)
+    shop.first.sum(2)
+    record = record_of_instance(shop.cache, shop.basket_class.sum, shop.first)
+    shop.cache.delete(key_of(shop.basket_class.sum, shop.first, 2))
+    assert record in records(shop.app, shop.cache)
+    shop.first.sum(2)
+    assert record in records(shop.app, shop.cache)
+    ENDS[end](shop)
+    assert record not in records(shop.app, shop.cache)
+    assert not shop.cache.has(record)
+    assert [shop.first.sum(1), shop.first.sum(1)] == [4, 4]
+    assert record in records(shop.app, shop.cache)
+
+
+FRUITLESS = {
+    "filtered": {"response_filter": lambda value: False},
+    "bypassed": {"unless": lambda: True},
+    "raised": {},
+    "dead": {"timeout": -1},
+}
+
+
+@pytest.mark.parametrize("why", FRUITLESS)
+def test_a_call_that_stores_nothing_leaves_no_record(why):
+    """A thousand instances, and no trace of any."""
+    app, cache, _ = build()
+
+    class Basket(Item):
+        @cache.memoize(**{"timeout": 60, **FRUITLESS[why]})
+        def sum(self, a):
+            if why == "raised":
+                raise LookupError
+            return a
+
+    for number in range(1000):
+        try:
+            Basket(number).sum(1)
+        except LookupError:
+            assert why == "raised"
+    assert entries(app, cache) == set()
+    assert len(records(app, cache)) <= 1
+
+
+def test_thousands_of_instances_leave_as_many_records_as_the_bound_lets_entries_be():
+    """B6: and nothing else: the store is as large after the last thousand as after the first."""
+    shop = Shop(CACHE_THRESHOLD=50)
+    sizes = []
+    for number in range(3000):
+        basket = shop.basket_class(number)
+        basket.sum(1)
+        basket.sum(1)
+        sizes.append(len(backend_of(shop.app, shop.cache)._cache))
+    assert shop.runs == {"sum": 3000}
+    assert max(sizes) <= 2 * 51 + 1
+    assert len(shop.keys()) <= 51
+
+
+def test_records_do_not_count_against_the_bound():
+    """As many entries as it allows are there, whatever number of records they need."""
+    shop = Shop(CACHE_THRESHOLD=8)
+    shop.fill()
+    assert len(shop.keys()) == 8
+    assert len(records(shop.app, shop.cache)) == 5
+    before = dict(shop.runs)
+    shop.fill()
+    assert shop.runs == before
+    for number in range(100):
+        shop.cache.set(f"other {number}", number)
+        assert len(shop.keys()) <= 9
