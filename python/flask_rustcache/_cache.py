@@ -75,6 +75,10 @@ class Cache(CacheFront, Versions, flask_caching.Cache):
         settings: _config.Settings = app.extensions[_EXTENSION][self]
         return settings
 
+    def _owner(self) -> Any:
+        """Whose signals are sent."""
+        return self
+
     def inc(self, key: Any, delta: Any = 1) -> Any:
         """Adds to a value, atomically; see the backend's ``inc``."""
         return self.cache.inc(key, delta)

@@ -75,7 +75,7 @@ class MemoizedFunction(Decorated):
         ignored = list(self._key_options.args_to_ignore or [])
         owner = names[:1] in (["self"], ["cls"]) and names[0] not in ignored
         parameters = inspect.signature(self._function).parameters.values()
-        is_all = all(_is_constant(parameter.default) for parameter in parameters)
+        is_all = all(is_constant(parameter.default) for parameter in parameters)
         if any(parameter.kind is parameter.POSITIONAL_ONLY for parameter in parameters):
             # There Flask-Caching's positions are not those of the arguments.
             return Shape(is_all, owner, [], [])
@@ -93,13 +93,17 @@ class MemoizedFunction(Decorated):
         if accept is None or accept(value):
             timeout = self._timeout()
             if self._store(made.key, value, timeout):
-                self._of._keep_versions(made, timeout)
+                self._keep(made, timeout)
         return value
 
+    def _keep(self, made: MadeKey, timeout: Any) -> None:
+        self._of._keep_versions(made, timeout)
+
     def _tell(self, found: bool, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._of.enable_signals:
+        owner = self._of._owner()
+        if owner.enable_signals:
             signal = cache_memoize_hit if found else cache_memoize_miss
-            signal.send(cache=self._of, cache_key=key, f=self._function, args=args, kwargs=kwargs)
+            signal.send(cache=owner, cache_key=key, f=self._function, args=args, kwargs=kwargs)
 
 
 class _KeyMaker:
@@ -120,9 +124,9 @@ class _KeyMaker:
         return getattr(self._cache, name)
 
 
-def _is_constant(default: Any) -> bool:
+def is_constant(default: Any) -> bool:
     """Whether a default, which is part of the key by its ``repr``, always looks the same."""
     if type(default) is tuple:
-        return all(_is_constant(item) for item in default)
+        return all(is_constant(item) for item in default)
     plain = (bool, int, float, str, bytes, type(None))
     return type(default) in plain or default is inspect.Parameter.empty

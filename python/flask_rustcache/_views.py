@@ -80,22 +80,27 @@ class CachedView(Decorated):
         if request:
             self._methods().update(_READING if request.method in _READING else {request.method})
         value = joined(self._of._call_fn_or_exception(self._function, *args, **kwargs))
-        raised = isinstance(value, HTTPException)
-        if self._accepts(value.get_response() if raised else value):
+        is_raised = isinstance(value, HTTPException)
+        if self._accepts(value.get_response() if is_raised else value):
             timeout = self._timeout()
             if isinstance(value, CachedResponse):
                 timeout = value.timeout or timeout
             self._store(key, value, timeout)
-        if raised:
+        return self._raised(value)
+
+    def _raised(self, value: Any) -> Any:
+        """The answer, if it is not one to be raised."""
+        if isinstance(value, HTTPException):
             raise value
         return value
 
     def _tell(self, found: bool, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._view.response_hit_indication:
             _indicate(self._of.app, found)
-        if self._of.enable_signals:
+        owner = self._of._owner()
+        if owner.enable_signals:
             signal = cache_view_hit if found else cache_view_miss
-            signal.send(cache=self._of, cache_key=key, args=args, kwargs=kwargs)
+            signal.send(cache=owner, cache_key=key, args=args, kwargs=kwargs)
 
     def _methods(self) -> set[str]:
         """The request methods that the function ran for; it may be decorated afresh at each request."""

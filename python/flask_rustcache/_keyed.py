@@ -1,0 +1,278 @@
+"""What the package's own decorators return: functions that know the keys of their calls."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import weakref
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from flask import current_app, request
+from flask_caching.utils import get_id
+
+from ._decorated import Decorated
+from ._memoized import MemoizedFunction, Shape, is_constant
+from ._native import Store
+from ._views import CachedView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+#: Longer keys end in a digest of themselves.
+_LONGEST_KEY = 250
+
+#: Bits of an int that is written as decimal digits; Python refuses to do so for very long ones.
+_LONGEST_INT = 1000
+
+_PLAIN = (type(None), bool, int, float, str, bytes)
+
+
+class KeyedKey(NamedTuple):
+    """An entry's key, and what it is let go by."""
+
+    key: str
+    tags: tuple[str, ...]
+    versions: None = None
+
+
+class Keyed(Decorated):
+    """What views and memoized functions have in common here."""
+
+    _ignored: tuple[str, ...] = ()
+    _views: weakref.WeakKeyDictionary[Any, dict[str, bool]]
+    _own_key: Callable[..., str]
+    _run: Callable[..., Any]
+    _found: Callable[..., None]
+
+    def key(self, *args: Any, **kwargs: Any) -> str:
+        """The key under which the value of such a call is stored, in the present context.
+
+        Raises ``TypeError`` if the function cannot be called so.
+        """
+        return str(self._make(args, kwargs)[0])
+
+    def delete(self, *args: Any, **kwargs: Any) -> bool:
+        """Removes the value of such a call; whether there was one."""
+        return bool(self._of.cache.delete(self.key(*args, **kwargs)))
+
+    def clear(self) -> None:
+        """Removes every value of the function, and has none under way stored.
+
+        Raises ``RuntimeError`` if the cache is no ``RustCache``.
+        """
+        backend = self._of.cache
+        if not isinstance(backend, Store):
+            raise RuntimeError(
+                f"clear() needs a RustCache, and this cache is a {type(backend).__name__}; set"
+                ' CACHE_TYPE = "flask_rustcache.RustCache"'
+            )
+        backend._remove_tag(self._tag())
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        """Binds as a function does."""
+        return self if instance is None else KeyedMethod(self, instance)
+
+    def _bind_inner(self, make_cache_key: Callable[..., Any] | None) -> Self:
+        self._views = weakref.WeakKeyDictionary()
+        self._own_key = self.key
+        self._inner.answer = self._answer
+        self._inner.make_cache_key = make_cache_key if callable(make_cache_key) else self._own_key
+        self._show("make_cache_key")
+        return self
+
+    def _name(self) -> str:
+        name = f"{self._function.__module__}.{self._function.__qualname__}"
+        return name + str(self._of._mark(self._function, name))
+
+    def _tag(self) -> str:
+        return f"function {self._name()}"
+
+    def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        make = self._inner.make_cache_key
+        if make is not self._own_key:
+            return KeyedKey(make(*args, **kwargs), (self._tag(),))
+        scope = self._scope(args, kwargs)
+        name = self._name()
+        text = f"{scope or ''}{name}({self._arguments(args, kwargs, bool(scope))})"
+        if len(text) > _LONGEST_KEY:
+            digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+            text = f"{text[: _LONGEST_KEY - len(digest) - 1]}#{digest}"
+        return KeyedKey(text, (f"function {name}",))
+
+    def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], scoped: bool) -> str:
+        """The arguments as bound to the parameters, so that no two different calls look the same."""
+        signature = inspect.signature(self._function)
+        bound = signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        parts = []
+        for position, (name, value) in enumerate(bound.arguments.items()):
+            if name in self._ignored:
+                continue
+            if position == 0 and name in {"self", "cls"}:
+                if not scoped:
+                    parts.append(f"{name}={get_id(value)!r}")
+            elif signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
+                parts += [
+                    f"{other!r}={_text(value[other])}"
+                    for other in sorted(value)
+                    if other not in self._ignored
+                ]
+            else:
+                parts.append(f"{name}={_text(value)}")
+        return ", ".join(parts)
+
+    def _scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        """What of the present request counts; None if its answer is not to be cached."""
+        return ""
+
+    def _shape(self) -> Shape:
+        parameters = list(inspect.signature(self._function).parameters.values())
+        named = [parameter.name for parameter in parameters]
+        owner = named[:1] in (["self"], ["cls"]) and named[0] not in self._ignored
+        is_all = all(is_constant(parameter.default) for parameter in parameters)
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        ignored = [
+            position
+            for position, parameter in enumerate(parameters)
+            if parameter.kind in positional and parameter.name in self._ignored
+        ]
+        return Shape(is_all, owner, ignored, list(self._ignored))
+
+    def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The way of a call where nothing is native: the cache is of another kind."""
+        backend = self._of.cache
+        if self._options.unless is not None and self._bypasses(args, kwargs):
+            return self._run_uncached(args, kwargs)
+        if self._scope(args, kwargs) is None:
+            return self._run_uncached(args, kwargs)
+        try:
+            made = self._make(args, kwargs)
+            forced = callable(self._options.forced_update) and self._forces(args, kwargs)
+            value = None if forced else backend.get(made[0])
+            found = value is not None or (
+                not forced and self._options.cache_none and bool(backend.has(made[0]))
+            )
+            if found and callable(self._options.is_stale) and self._finds_stale(value, args, kwargs):
+                found = False
+        except Exception as error:
+            return self._run_despite(error, args, kwargs)
+        if not found:
+            return self._run(made, args, kwargs)
+        self._found(made[0], args, kwargs)
+        return self._give(value)
+
+    def _give(self, value: Any) -> Any:
+        return value
+
+
+class KeyedView(Keyed, CachedView):
+    """What ``flask_rustcache.cached`` returns."""
+
+    def _run(self, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return super()._run(made[0], args, kwargs)
+
+    def _give(self, value: Any) -> Any:
+        return self._raised(value)
+
+    def _scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
+        if not request or self._inner.make_cache_key is not self._own_key:
+            return ""
+        method = request.method
+        if not self._is_dispatched(method):
+            return ""
+        if method not in {"GET", "HEAD"}:
+            return None
+        query = ""
+        if self._view.query_string:
+            query = f"?{sorted(request.args.items(multi=True))!r}"
+        return f"{method} {request.path!r}{query} "
+
+    def _is_dispatched(self, method: str) -> bool:
+        """Whether the present request was dispatched to this very function."""
+        view = current_app.view_functions.get(request.endpoint or "")
+        if view is None:
+            return False
+        known = self._views.setdefault(view, {})
+        if method not in known:
+            known[method] = any(
+                _innermost(candidate) is _innermost(self._function) for candidate in _candidates(view, method)
+            )
+        return known[method]
+
+
+class KeyedFunction(Keyed, MemoizedFunction):
+    """What ``flask_rustcache.memoize`` returns."""
+
+    def _ignoring(self, names: list[str] | None) -> Self:
+        self._ignored = tuple(names or ())
+        self.delete_memoized = self.clear
+        return self
+
+    def _keep(self, made: Any, timeout: Any) -> None:
+        """There are no versions to keep."""
+
+
+class KeyedMethod:
+    """A decorated method, bound to an instance or a class."""
+
+    def __init__(self, function: Keyed, instance: Any) -> None:
+        """Binds ``function`` to ``instance``."""
+        self.__func__, self.__self__ = function, instance
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Calls the method."""
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def key(self, *args: Any, **kwargs: Any) -> str:
+        """As for a function, for the other arguments."""
+        return self.__func__.key(self.__self__, *args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> bool:
+        """As for a function, for the other arguments."""
+        return self.__func__.delete(self.__self__, *args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever else is the function's."""
+        return getattr(self.__func__, name)
+
+    def __eq__(self, other: object) -> bool:
+        """As bound methods compare."""
+        if not isinstance(other, KeyedMethod):
+            return NotImplemented
+        return self.__self__ is other.__self__ and self.__func__ is other.__func__
+
+    def __hash__(self) -> int:
+        """As bound methods hash."""
+        return hash((id(self.__self__), id(self.__func__)))
+
+    def __repr__(self) -> str:
+        """Says what is bound."""
+        return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+
+def _text(value: Any) -> str:
+    """A value as part of a key: typed, and with no way to look like another one."""
+    kind = type(value)
+    if kind is int and value.bit_length() > _LONGEST_INT:
+        return hex(value)
+    if kind in _PLAIN:
+        return repr(value)
+    if kind is tuple:
+        return f"({''.join(f'{_text(item)}, ' for item in value)})"
+    shown = repr(value)
+    return f"<{kind.__module__}.{kind.__qualname__} {len(shown)}:{shown}>"
+
+
+def _innermost(function: Any) -> Any:
+    """The function itself, under all that was wrapped around it."""
+    return inspect.unwrap(getattr(function, "__func__", function))
+
+
+def _candidates(view: Any, method: str) -> list[Any]:
+    """What a request of that method may run: the view, or a method of its class."""
+    owner = getattr(view, "view_class", None)
+    if owner is None:
+        return [view]
+    names = [method.lower(), "get"] if method == "HEAD" else [method.lower()]
+    found = next((getattr(owner, name) for name in names if hasattr(owner, name)), None)
+    return [candidate for candidate in (found, getattr(owner, "dispatch_request", None)) if candidate]
