@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import flask_caching
 from flask import current_app
+from werkzeug.exceptions import HTTPException
 
 from . import _compat, _config
 from ._decorated import Options
@@ -74,6 +75,19 @@ class Cache(CacheFront, Versions, flask_caching.Cache):
         app = current_app or self.app
         settings: _config.Settings = app.extensions[_EXTENSION][self]
         return settings
+
+    # By position only: an argument of the function may be called `fn`.
+
+    def _call_fn(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
+        return self.app.ensure_sync(fn)(*args, **kwargs)
+
+    def _call_fn_or_exception(  # type: ignore[override]
+        self, fn: Any, /, *args: Any, **kwargs: Any
+    ) -> Any:
+        try:
+            return self._call_fn(fn, *args, **kwargs)
+        except HTTPException as error:
+            return error
 
     def _owner(self) -> Any:
         """Whose signals are sent."""

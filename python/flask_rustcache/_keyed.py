@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import itertools
+import types
 import weakref
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from flask import current_app, request
-from flask_caching.utils import get_id
 
 from ._decorated import Decorated
 from ._memoized import MemoizedFunction, Shape, is_constant
@@ -23,6 +24,9 @@ _LONGEST_KEY = 250
 
 #: Bits of an int that is written as decimal digits; Python refuses to do so for very long ones.
 _LONGEST_INT = 1000
+
+#: What functions that have no name are called.
+_NUMBERS = itertools.count(1)
 
 _PLAIN = (type(None), bool, int, float, str, bytes)
 
@@ -41,17 +45,18 @@ class Keyed(Decorated):
     _ignored: tuple[str, ...] = ()
     _views: weakref.WeakKeyDictionary[Any, dict[str, bool]]
     _own_key: Callable[..., str]
+    _own_name: str
     _run: Callable[..., Any]
     _found: Callable[..., None]
 
-    def key(self, *args: Any, **kwargs: Any) -> str:
+    def key(self, /, *args: Any, **kwargs: Any) -> str:
         """The key under which the value of such a call is stored, in the present context.
 
         Raises ``TypeError`` if the function cannot be called so.
         """
         return str(self._make(args, kwargs)[0])
 
-    def delete(self, *args: Any, **kwargs: Any) -> bool:
+    def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         """Removes the value of such a call; whether there was one."""
         return bool(self._of.cache.delete(self.key(*args, **kwargs)))
 
@@ -75,12 +80,15 @@ class Keyed(Decorated):
     def _bind_inner(self, make_cache_key: Callable[..., Any] | None) -> Self:
         self._views = weakref.WeakKeyDictionary()
         self._own_key = self.key
+        self._own_name = f"{type(self._function).__qualname__} number {next(_NUMBERS)}"
         self._inner.answer = self._answer
         self._inner.make_cache_key = make_cache_key if callable(make_cache_key) else self._own_key
         self._show("make_cache_key")
         return self
 
     def _name(self) -> str:
+        if not hasattr(self._function, "__qualname__"):
+            return self._own_name
         name = f"{self._function.__module__}.{self._function.__qualname__}"
         return name + str(self._of._mark(self._function, name))
 
@@ -101,16 +109,15 @@ class Keyed(Decorated):
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], scoped: bool) -> str:
         """The arguments as bound to the parameters, so that no two different calls look the same."""
-        signature = inspect.signature(self._function)
-        bound = signature.bind(*args, **kwargs)
-        bound.apply_defaults()
-        parts = []
+        signature, bound = _bind(self._function, args, kwargs)
+        owner = getattr(self._function, "__self__", None)
+        parts = [] if owner is None or scoped else [f"self={_owner_text(owner)}"]
         for position, (name, value) in enumerate(bound.arguments.items()):
             if name in self._ignored:
                 continue
             if position == 0 and name in {"self", "cls"}:
                 if not scoped:
-                    parts.append(f"{name}={get_id(value)!r}")
+                    parts.append(f"{name}={_owner_text(value)}")
             elif signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
                 parts += [
                     f"{other!r}={_text(value[other])}"
@@ -219,17 +226,22 @@ class KeyedMethod:
         """Binds ``function`` to ``instance``."""
         self.__func__, self.__self__ = function, instance
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Calls the method."""
         return self.__func__(self.__self__, *args, **kwargs)
 
-    def key(self, *args: Any, **kwargs: Any) -> str:
+    def key(self, /, *args: Any, **kwargs: Any) -> str:
         """As for a function, for the other arguments."""
         return self.__func__.key(self.__self__, *args, **kwargs)
 
-    def delete(self, *args: Any, **kwargs: Any) -> bool:
+    def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         """As for a function, for the other arguments."""
         return self.__func__.delete(self.__self__, *args, **kwargs)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """That of a bound method."""
+        return inspect.signature(types.MethodType(self.__func__, self.__self__))
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else is the function's."""
@@ -261,6 +273,26 @@ def _text(value: Any) -> str:
         return f"({''.join(f'{_text(item)}, ' for item in value)})"
     shown = repr(value)
     return f"<{kind.__module__}.{kind.__qualname__} {len(shown)}:{shown}>"
+
+
+def _owner_text(owner: Any) -> str:
+    """What ``self`` or ``cls`` is known by."""
+    identify = getattr(owner, "__caching_id__", None)
+    return f"<{owner!r}>" if identify is None else _text(identify())
+
+
+def _bind(
+    function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[inspect.Signature, inspect.BoundArguments]:
+    """The arguments as the function takes them; a wrapper may take others than what it wraps."""
+    signature = inspect.signature(function)
+    try:
+        bound = signature.bind(*args, **kwargs)
+    except TypeError:
+        signature = inspect.signature(function, follow_wrapped=False)
+        bound = signature.bind(*args, **kwargs)
+    bound.apply_defaults()
+    return signature, bound
 
 
 def _innermost(function: Any) -> Any:

@@ -73,6 +73,10 @@ struct Call<'a, 'py> {
     this: &'a CachedFunction,
     args: &'a Bound<'py, PyTuple>,
     kwargs: Option<&'a Bound<'py, PyDict>>,
+    /// The present application.
+    app: Option<Bound<'py, PyAny>>,
+    /// The request that it is made in; None where that does not matter.
+    request: Option<Bound<'py, PyAny>>,
 }
 
 /// What a look into the cache came to.
@@ -134,6 +138,8 @@ impl CachedFunction {
             this: slf.get(),
             args,
             kwargs,
+            app: None,
+            request: None,
         };
         call.answer()
     }
@@ -175,7 +181,7 @@ impl CachedFunction {
 }
 
 impl<'py> Call<'_, 'py> {
-    fn answer(&self) -> PyResult<Bound<'py, PyAny>> {
+    fn answer(mut self) -> PyResult<Bound<'py, PyAny>> {
         let store = match self.store() {
             Ok(Some(store)) => store,
             Err(error) if !error.is_instance_of::<PyException>(self.py()) => return Err(error),
@@ -199,7 +205,7 @@ impl<'py> Call<'_, 'py> {
     }
 
     /// The present application's store, if a hit may be answered from it without Flask-Caching's code.
-    fn store(&self) -> PyResult<Option<Bound<'py, Store>>> {
+    fn store(&mut self) -> PyResult<Option<Bound<'py, Store>>> {
         let Some(rule) = &self.this.rule else {
             return Ok(None);
         };
@@ -211,12 +217,16 @@ impl<'py> Call<'_, 'py> {
         if odd.transpose()? == Some(true) || !CacheFront::is_plain(cache)? {
             return Ok(None);
         }
-        let backend = CacheFront::cache(cache)?;
+        let (app, backend) = CacheFront::find(cache)?;
+        self.app = app;
         let Ok(store) = backend.cast_into::<Store>() else {
             return Ok(None);
         };
-        let usual = Store::is_plain(&store)? && (!rule.needs_request() || has_request(self.py())?);
-        Ok(usual.then_some(store))
+        if rule.heeds_request() {
+            self.request = current_request(self.py())?;
+        }
+        let has_all = self.request.is_some() || !rule.needs_request();
+        Ok((has_all && Store::is_plain(&store)?).then_some(store))
     }
 
     #[inline]
@@ -255,7 +265,8 @@ impl<'py> Call<'_, 'py> {
             *alone = true;
             return Ok(None);
         }
-        let tells = plan.indicates || CacheFront::tells(self.this.cache.bind(self.py()))?;
+        let tells = plan.indicates
+            || CacheFront::tells(self.this.cache.bind(self.py()), self.app.as_ref())?;
         let tell = tells.then(|| PyString::new(self.py(), &String::from_utf8_lossy(key)));
         Ok(Some(Found {
             value,
@@ -297,9 +308,26 @@ impl<'py> Call<'_, 'py> {
         if !self.this.rule.as_ref().is_some_and(KeyRule::needs_request) {
             return Ok(None);
         }
-        let bit = method_bit(self.py())?;
+        let bit = self.method_bit()?;
         let known = bit == OTHER_METHODS || self.this.methods.load(Ordering::Relaxed) & bit != 0;
         Ok((!known).then_some(bit))
+    }
+
+    /// One bit for each request method whose answers are told apart; GET and HEAD may serve each other.
+    #[inline]
+    fn method_bit(&self) -> PyResult<u8> {
+        let Some(request) = &self.request else {
+            return Ok(OTHER_METHODS);
+        };
+        let method = request.getattr(intern!(self.py(), "method"))?;
+        Ok(match method.cast::<PyString>()?.to_str()? {
+            "GET" | "HEAD" => 1,
+            "POST" => 2,
+            "PUT" => 4,
+            "PATCH" => 8,
+            "DELETE" => 16,
+            _ => OTHER_METHODS,
+        })
     }
 
     /// Asks one of the conditions.
@@ -339,23 +367,3 @@ impl<'py> Call<'_, 'py> {
 
 /// Stands for any method that is not told apart, and for no request.
 const OTHER_METHODS: u8 = 0;
-
-fn has_request(py: Python<'_>) -> PyResult<bool> {
-    Ok(current_request(py)?.is_some())
-}
-
-/// One bit for each request method whose answers are told apart; GET and HEAD may serve each other.
-fn method_bit(py: Python<'_>) -> PyResult<u8> {
-    let Some(request) = current_request(py)? else {
-        return Ok(OTHER_METHODS);
-    };
-    let method = request.getattr(intern!(py, "method"))?;
-    Ok(match method.cast::<PyString>()?.to_str()? {
-        "GET" | "HEAD" => 1,
-        "POST" => 2,
-        "PUT" => 4,
-        "PATCH" => 8,
-        "DELETE" => 16,
-        _ => OTHER_METHODS,
-    })
-}

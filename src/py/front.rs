@@ -9,7 +9,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::ffi;
 use super::imports::{CURRENT_APP, CURRENT_REQUEST, IS_PLAIN};
-use crate::core::sync::{AtomicBool, AtomicU32};
+use crate::core::sync::{AtomicBool, AtomicU32, AtomicUsize};
 
 /// What `flask_rustcache.Cache` is built on; use that.
 #[pyclass(frozen, subclass, module = "flask_rustcache._native")]
@@ -22,6 +22,8 @@ pub(super) struct CacheFront {
     signals: AtomicBool,
     /// Does each key hold the function's source?
     sources: AtomicBool,
+    /// Where the application is that was set up last, which the cache object holds; 0 = unknown.
+    app: AtomicUsize,
     /// Is this for the only cache of whichever application is present?
     serves_any: AtomicBool,
     /// Counts how often that was found out: what follows from attributes holds for one such state.
@@ -39,6 +41,7 @@ impl CacheFront {
             plain: AtomicBool::new(false),
             signals: AtomicBool::new(false),
             sources: AtomicBool::new(false),
+            app: AtomicUsize::new(0),
             serves_any: AtomicBool::new(false),
             generation: AtomicU32::new(0),
         }
@@ -49,12 +52,14 @@ impl CacheFront {
         name: &Bound<'_, PyString>,
         value: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
+        slf.get().forget_app();
         ffi::set_attribute(slf.as_any(), name, Some(value))?;
         slf.get().version.store(0, Ordering::Relaxed);
         Ok(())
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
+        slf.get().forget_app();
         ffi::set_attribute(slf.as_any(), name, None)?;
         slf.get().version.store(0, Ordering::Relaxed);
         Ok(())
@@ -73,22 +78,38 @@ impl CacheFront {
     ///
     /// Raises `AttributeError` or `KeyError` where the cache was never set up for it.
     #[getter]
-    pub(super) fn cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let py = slf.py();
-        let current = context_part(CURRENT_APP.get(py)?, intern!(py, "app"))?;
-        if slf.get().serves_any.load(Ordering::Relaxed) {
-            return only_backend(slf, current);
-        }
-        let app = match current {
-            Some(app) => app,
-            None => slf.getattr(intern!(py, "app"))?,
-        };
-        let extensions = app.getattr(intern!(py, "extensions"))?;
-        extensions.get_item(intern!(py, "cache"))?.get_item(slf)
+    fn cache<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::find(slf).map(|(_, backend)| backend)
     }
 }
 
 impl CacheFront {
+    /// The present application, if there is one, and the backend there.
+    #[inline]
+    pub(super) fn find<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Option<Bound<'py, PyAny>>, Bound<'py, PyAny>)> {
+        let py = slf.py();
+        let current = context_part(CURRENT_APP.get(py)?, intern!(py, "app"))?;
+        if slf.get().serves_any.load(Ordering::Relaxed) {
+            let backend = only_backend(slf, current.as_ref())?;
+            return Ok((current, backend));
+        }
+        let extensions = match &current {
+            Some(app) => app.getattr(intern!(py, "extensions"))?,
+            None => slf
+                .getattr(intern!(py, "app"))?
+                .getattr(intern!(py, "extensions"))?,
+        };
+        let backend = extensions.get_item(intern!(py, "cache"))?.get_item(slf)?;
+        Ok((current, backend))
+    }
+
+    /// Another one may be about to be set up.
+    fn forget_app(&self) {
+        self.app.store(0, Ordering::Relaxed);
+    }
+
     /// May a call be answered without Flask-Caching's code? Not where a method that a decorated function
     /// goes through is overridden in a subclass, or patched.
     #[inline]
@@ -108,12 +129,28 @@ impl CacheFront {
 
     /// Is a hit to be told to Python? Ask after [`Self::is_plain`].
     #[inline]
-    pub(super) fn tells(slf: &Bound<'_, Self>) -> PyResult<bool> {
+    pub(super) fn tells<'py>(
+        slf: &Bound<'py, Self>,
+        present: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<bool> {
         if slf.get().serves_any.load(Ordering::Relaxed) {
             let tells = slf.call_method0(intern!(slf.py(), "_tells"))?;
             return tells.is_truthy();
         }
-        Ok(slf.get().signals.load(Ordering::Relaxed) || debugs(slf)?)
+        let address = slf.get().app.load(Ordering::Relaxed);
+        let app = match present.filter(|app| app.as_ptr().addr() == address) {
+            Some(app) => app,
+            None => &Self::find_app(slf)?,
+        };
+        Ok(slf.get().signals.load(Ordering::Relaxed) || debugs(app)?)
+    }
+
+    /// The application that was set up last.
+    fn find_app<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let app = slf.getattr(intern!(slf.py(), "app"))?;
+        // As long as the cache object holds it, nothing else can be there.
+        slf.get().app.store(app.as_ptr().addr(), Ordering::Relaxed);
+        Ok(app)
     }
 
     /// Does each key hold the function's source? Ask after [`Self::is_plain`].
@@ -146,7 +183,7 @@ impl CacheFront {
 /// Raises `RuntimeError` where there is none, or more than one. Without an application it is a process-wide one.
 fn only_backend<'py>(
     front: &Bound<'py, CacheFront>,
-    app: Option<Bound<'py, PyAny>>,
+    app: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = front.py();
     if let Some(app) = app {
@@ -163,11 +200,9 @@ fn only_backend<'py>(
 }
 
 /// Is the application in debug mode? Then each hit is logged.
-fn debugs(front: &Bound<'_, CacheFront>) -> PyResult<bool> {
-    let py = front.py();
-    let config = front
-        .getattr(intern!(py, "app"))?
-        .getattr(intern!(py, "config"))?;
+fn debugs(app: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = app.py();
+    let config = app.getattr(intern!(py, "config"))?;
     match config.cast::<PyDict>()?.get_item(intern!(py, "DEBUG"))? {
         Some(debug) => debug.is_truthy(),
         None => Ok(true),

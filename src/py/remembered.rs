@@ -8,9 +8,7 @@ use std::collections::HashMap;
 
 use ahash::RandomState;
 
-use crate::core::sync::Arc;
-
-type Map = HashMap<Box<[u8]>, Arc<str>, RandomState>;
+type Map = HashMap<Box<[u8]>, Box<str>, RandomState>;
 
 /// See the module.
 #[derive(Default)]
@@ -20,23 +18,27 @@ pub(super) struct Remembered {
 }
 
 impl Remembered {
-    /// What was remembered under these bytes.
+    /// Shows what was remembered under these bytes to `view`; false if nothing was.
     #[inline]
-    pub(super) fn find(&mut self, bytes: &[u8], bound: usize) -> Option<Arc<str>> {
+    pub(super) fn find(&mut self, bytes: &[u8], bound: usize, view: impl FnOnce(&str)) -> bool {
         if let Some(key) = self.young.get(bytes) {
-            return Some(Arc::clone(key));
+            view(key);
+            return true;
         }
-        let (bytes, key) = self.old.remove_entry(bytes)?;
-        self.insert(bytes, Arc::clone(&key), bound);
-        Some(key)
+        let Some((bytes, key)) = self.old.remove_entry(bytes) else {
+            return false;
+        };
+        view(&key);
+        self.insert(bytes, key, bound);
+        true
     }
 
     /// Remembers a key, and no more than twice `bound` of them.
-    pub(super) fn remember(&mut self, bytes: &[u8], key: &Arc<str>, bound: usize) {
-        self.insert(Box::from(bytes), Arc::clone(key), bound);
+    pub(super) fn remember(&mut self, bytes: &[u8], key: &str, bound: usize) {
+        self.insert(Box::from(bytes), Box::from(key), bound);
     }
 
-    fn insert(&mut self, bytes: Box<[u8]>, key: Arc<str>, bound: usize) {
+    fn insert(&mut self, bytes: Box<[u8]>, key: Box<str>, bound: usize) {
         if self.young.len() >= bound {
             self.old = std::mem::take(&mut self.young);
         }
@@ -53,30 +55,32 @@ impl Remembered {
 mod tests {
     use super::*;
 
-    fn key(number: u32) -> Arc<str> {
-        Arc::from(number.to_string())
+    fn found(remembered: &mut Remembered, bytes: &[u8], bound: usize) -> Option<String> {
+        let mut seen = None;
+        remembered.find(bytes, bound, |key| seen = Some(key.to_owned()));
+        seen
     }
 
     #[test]
     fn what_is_asked_for_stays_and_the_rest_goes() {
         let mut remembered = Remembered::default();
-        remembered.remember(b"hot", &key(0), 4);
+        remembered.remember(b"hot", "0", 4);
         for number in 1..100_u32 {
-            remembered.remember(&number.to_le_bytes(), &key(number), 4);
-            assert_eq!(remembered.find(b"hot", 4), Some(key(0)));
+            remembered.remember(&number.to_le_bytes(), "other", 4);
+            assert_eq!(found(&mut remembered, b"hot", 4).as_deref(), Some("0"));
             assert!(remembered.young.len() + remembered.old.len() <= 8);
         }
-        assert_eq!(remembered.find(&1_u32.to_le_bytes(), 4), None);
+        assert_eq!(found(&mut remembered, &1_u32.to_le_bytes(), 4), None);
     }
 
     #[test]
     fn the_last_word_counts() {
         let mut remembered = Remembered::default();
-        remembered.remember(b"a", &key(1), 1);
-        remembered.remember(b"b", &key(2), 1);
-        remembered.remember(b"a", &key(3), 1);
-        assert_eq!(remembered.find(b"a", 1), Some(key(3)));
+        remembered.remember(b"a", "1", 1);
+        remembered.remember(b"b", "2", 1);
+        remembered.remember(b"a", "3", 1);
+        assert_eq!(found(&mut remembered, b"a", 1).as_deref(), Some("3"));
         remembered.clear();
-        assert_eq!(remembered.find(b"a", 1), None);
+        assert_eq!(found(&mut remembered, b"a", 1), None);
     }
 }

@@ -5,9 +5,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFunction, PyString, PyTuple};
 
 use super::{Call, Plan};
-use crate::core::sync::{Arc, Mutex, Ordering};
+use crate::core::sync::{Arc, AtomicU8, Mutex, Ordering};
 use crate::py::ffi;
-use crate::py::front::current_request;
 use crate::py::imports::FLASK_REQUEST;
 use crate::py::key::buffer::Buffer;
 use crate::py::key::call::{Shape, write_call};
@@ -28,12 +27,25 @@ pub(super) enum KeyRule {
     /// By `query_string=True`: Flask-Caching makes it, once for each query.
     Query(Mutex<Memory>),
     /// Python makes it, once for each way to write a call.
-    Call(Mutex<Memory>),
+    Call(Calls),
     /// The same, once for each request where it is a view that is called; Python says what that comes to.
-    Scoped(Mutex<Memory>),
+    Scoped(Calls),
     /// Python makes it at each call.
     Asked,
 }
+
+/// Keys that were made before for calls.
+#[derive(Default)]
+pub(super) struct Calls {
+    memory: Mutex<Memory>,
+    /// Whether `EASY` or `OWNED` says all about the shape: then nobody need look it up.
+    shape: AtomicU8,
+}
+
+const EASY_SHAPE: u8 = 1;
+const OWNED_SHAPE: u8 = 2;
+static EASY: Shape = Shape::easy(false);
+static OWNED: Shape = Shape::easy(true);
 
 /// Keys that were made before, and what they depend on besides the call.
 #[derive(Default)]
@@ -69,8 +81,8 @@ impl KeyRule {
         Some(match plan.kind.as_deref()? {
             "view" => Self::by_prefix(&plan.prefix),
             "query" => Self::Query(Mutex::default()),
-            "call" => Self::Call(Mutex::default()),
-            "scoped" => Self::Scoped(Mutex::default()),
+            "call" => Self::Call(Calls::default()),
+            "scoped" => Self::Scoped(Calls::default()),
             _ => Self::Asked,
         })
     }
@@ -84,6 +96,12 @@ impl KeyRule {
             return Self::Asked;
         }
         Self::Path(before.to_owned(), after.to_owned())
+    }
+
+    /// Does the key depend on whether there is a request?
+    #[inline]
+    pub(super) const fn heeds_request(&self) -> bool {
+        self.needs_request() || matches!(self, Self::Scoped(_))
     }
 
     /// Is there a key only within a request?
@@ -118,7 +136,7 @@ impl<'py> Call<'_, 'py> {
     }
 
     fn write_path(&self, to: &mut Buffer, around: (&str, &str)) -> PyResult<Known<'py>> {
-        let Some(request) = current_request(self.py())? else {
+        let Some(request) = &self.request else {
             return self.make_key(to);
         };
         let path = request.getattr(intern!(self.py(), "path"))?;
@@ -134,7 +152,7 @@ impl<'py> Call<'_, 'py> {
     /// The key of the request's query.
     fn write_query(&self, to: &mut Buffer, memory: &Mutex<Memory>) -> PyResult<Known<'py>> {
         let py = self.py();
-        let Some(request) = current_request(py)? else {
+        let Some(request) = &self.request else {
             return self.make_key(to);
         };
         let query = request.getattr(intern!(py, "query_string"))?;
@@ -154,8 +172,7 @@ impl<'py> Call<'_, 'py> {
         written.push_sized(path.to_str()?.as_bytes());
         written.push(query.as_bytes());
         let generation = self.this.cache.get().generation();
-        if let Some(key) = find(memory, written.bytes(), generation) {
-            to.push(key.as_bytes());
+        if find(memory, written.bytes(), generation, to) {
             return Ok(Known::Key);
         }
         let parsed_here = !attributes.contains(intern!(py, "args"))?;
@@ -171,11 +188,11 @@ impl<'py> Call<'_, 'py> {
     fn write_scoped(
         &self,
         to: &mut Buffer,
-        memory: &Mutex<Memory>,
+        calls: &Calls,
         store: &Bound<'py, Store>,
     ) -> PyResult<Known<'py>> {
-        if current_request(self.py())?.is_none() {
-            return self.write_call(to, (memory, None), store);
+        if self.request.is_none() {
+            return self.write_call(to, (calls, None), store);
         }
         let scope = self.python(intern!(self.py(), "_scope"), ())?;
         if scope.is_none() {
@@ -183,7 +200,7 @@ impl<'py> Call<'_, 'py> {
         }
         let scope = scope.cast_into::<PyString>()?;
         let scope = Some(scope.to_str()?).filter(|scope| !scope.is_empty());
-        self.write_call(to, (memory, scope), store)
+        self.write_call(to, (calls, scope), store)
     }
 
     /// The key of a call by its arguments; within a scope, that stands for the owner of a method.
@@ -191,41 +208,50 @@ impl<'py> Call<'_, 'py> {
     fn write_call(
         &self,
         to: &mut Buffer,
-        (memory, scope): (&Mutex<Memory>, Option<&str>),
+        (calls, scope): (&Calls, Option<&str>),
         store: &Bound<'py, Store>,
     ) -> PyResult<Known<'py>> {
-        let Ok(function) = self
-            .this
-            .function
-            .bind(self.py())
-            .cast_exact::<PyFunction>()
-        else {
+        let function = self.this.function.bind(self.py());
+        let Ok(function) = function.cast_exact::<PyFunction>() else {
             return self.make_key(to);
         };
-        let shape = self.shape(memory, function)?;
-        if !shape.is_all {
-            return self.make_key(to);
-        }
+        let generation = self.this.cache.get().generation();
+        let looked_up;
+        let shape = match calls.shape.load(Ordering::Relaxed) {
+            EASY_SHAPE => &EASY,
+            OWNED_SHAPE => &OWNED,
+            _ => {
+                looked_up = self.shape(calls, function, generation)?;
+                &*looked_up
+            }
+        };
         let mut written = Buffer::new();
         written.push(&Store::number(store).to_le_bytes());
         written.push_sized(scope.unwrap_or_default().as_bytes());
         // What fails here fails in Flask-Caching's code, too.
-        if self
-            .write_arguments(&mut written, &shape, scope.is_some())
-            .is_err()
+        if !shape.is_all
+            || self
+                .write_arguments(&mut written, shape, scope.is_some())
+                .is_err()
         {
             return self.make_key(to);
         }
+        let bound = Store::bound(store);
+        let mut memory = calls.memory.lock();
+        if !memory.state.is_of(generation, function) {
+            drop(memory);
+            self.learn_shape(calls, function, generation)?;
+            return self.make_key(to);
+        }
         let known = memory
-            .lock()
             .keys
-            .find(written.bytes(), Store::bound(store));
-        if let Some(key) = known {
-            to.push(key.as_bytes());
+            .find(written.bytes(), bound, |key| to.push(key.as_bytes()));
+        drop(memory);
+        if known {
             return Ok(Known::Key);
         }
         let made = self.make_key(to)?;
-        remember(memory, &written, to, Store::bound(store));
+        remember(&calls.memory, &written, to, bound);
         Ok(made)
     }
 
@@ -235,14 +261,14 @@ impl<'py> Call<'_, 'py> {
 
     /// Remembers the new key of a call that had another one.
     pub(super) fn remember_anew(&self, key: &Buffer, store: &Bound<'py, Store>) {
-        let (Some(KeyRule::Call(memory)), mut written) = (&self.this.rule, Buffer::new()) else {
+        let (Some(KeyRule::Call(calls)), mut written) = (&self.this.rule, Buffer::new()) else {
             return;
         };
-        let shape = Arc::clone(&memory.lock().state.shape);
+        let shape = Arc::clone(&calls.memory.lock().state.shape);
         written.push(&Store::number(store).to_le_bytes());
         written.push_sized(b"");
         if self.write_arguments(&mut written, &shape, false).is_ok() {
-            remember(memory, &written, key, Store::bound(store));
+            remember(&calls.memory, &written, key, Store::bound(store));
         }
     }
 
@@ -252,42 +278,50 @@ impl<'py> Call<'_, 'py> {
     }
 
     /// The function's parameters; if it is not what it was, all keys are forgotten.
-    #[inline]
     fn shape(
         &self,
-        memory: &Mutex<Memory>,
+        calls: &Calls,
         function: &Bound<'py, PyFunction>,
+        generation: u32,
     ) -> PyResult<Arc<Shape>> {
-        let generation = self.this.cache.get().generation();
-        let known = memory.lock().state.shape_if(generation, function);
-        match known {
-            Some(shape) => Ok(shape),
-            None => self.learn_shape(memory, function, generation),
+        let memory = calls.memory.lock();
+        let known = memory.state.is_of(generation, function);
+        let shape = Arc::clone(&memory.state.shape);
+        drop(memory);
+        if known {
+            return Ok(shape);
         }
+        self.learn_shape(calls, function, generation)
     }
 
     #[cold]
     fn learn_shape(
         &self,
-        memory: &Mutex<Memory>,
+        calls: &Calls,
         function: &Bound<'py, PyFunction>,
         generation: u32,
     ) -> PyResult<Arc<Shape>> {
         let parts = ffi::FunctionParts::of(function)?;
-        let shape = self
+        let shape: Shape = self
             .decorated
             .call_method0(intern!(self.py(), "_shape"))?
             .extract()?;
+        let kind = match shape.is_easy() {
+            Some(false) => EASY_SHAPE,
+            Some(true) => OWNED_SHAPE,
+            None => 0,
+        };
         let state = State {
             generation,
             function: Some(parts),
             shape: Arc::new(shape),
         };
         let shape = Arc::clone(&state.shape);
-        let mut locked = memory.lock();
-        let old = std::mem::replace(&mut locked.state, state);
-        locked.keys.clear();
-        drop(locked);
+        let mut memory = calls.memory.lock();
+        let old = std::mem::replace(&mut memory.state, state);
+        memory.keys.clear();
+        calls.shape.store(kind, Ordering::Relaxed);
+        drop(memory);
         // Out of the lock: it holds objects of the function's.
         drop(old);
         Ok(shape)
@@ -313,23 +347,25 @@ impl<'py> Call<'_, 'py> {
 }
 
 impl State {
-    /// The function's parameters, if it and the cache object are what they were.
+    /// Are the function and the cache object what they were?
     #[inline]
-    fn shape_if(&self, generation: u32, function: &Bound<'_, PyFunction>) -> Option<Arc<Shape>> {
-        let parts = self.function.as_ref()?;
-        let same = self.generation == generation && parts.are_of(function);
-        same.then(|| Arc::clone(&self.shape))
+    fn is_of(&self, generation: u32, function: &Bound<'_, PyFunction>) -> bool {
+        let same = |parts: &ffi::FunctionParts| parts.are_of(function);
+        self.generation == generation && self.function.as_ref().is_some_and(same)
     }
 }
 
-fn find(memory: &Mutex<Memory>, written: &[u8], generation: u32) -> Option<Arc<str>> {
+/// Writes the key that was made for a query, if one was.
+fn find(memory: &Mutex<Memory>, written: &[u8], generation: u32, to: &mut Buffer) -> bool {
     let mut memory = memory.lock();
     if memory.state.generation != generation {
         memory.state.generation = generation;
         memory.keys.clear();
-        return None;
+        return false;
     }
-    memory.keys.find(written, MOST_QUERIES)
+    memory
+        .keys
+        .find(written, MOST_QUERIES, |key| to.push(key.as_bytes()))
 }
 
 fn remember(memory: &Mutex<Memory>, written: &Buffer, key: &Buffer, bound: usize) {
@@ -338,7 +374,7 @@ fn remember(memory: &Mutex<Memory>, written: &Buffer, key: &Buffer, bound: usize
         && written.len() <= MOST_BYTES
         && !key.is_empty()
     {
-        memory.lock().keys.remember(written, &Arc::from(key), bound);
+        memory.lock().keys.remember(written, key, bound);
     }
 }
 

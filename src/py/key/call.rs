@@ -25,6 +25,28 @@ pub(in crate::py) struct Shape {
     ignored_names: Vec<String>,
 }
 
+impl Shape {
+    /// All count, and nothing else does.
+    pub(in crate::py) const fn easy(has_owner: bool) -> Self {
+        Self {
+            is_all: true,
+            has_owner,
+            ignored_positions: Vec::new(),
+            ignored_names: Vec::new(),
+        }
+    }
+
+    /// Does one of the two easy shapes say all about it, and which?
+    pub(in crate::py) const fn is_easy(&self) -> Option<bool> {
+        let none = self.ignored_positions.is_empty() && self.ignored_names.is_empty();
+        if self.is_all && none {
+            Some(self.has_owner)
+        } else {
+            None
+        }
+    }
+}
+
 /// Writes a call's arguments.
 ///
 /// Raises what `repr` and `__caching_id__` raise, and for texts that are no UTF-8.
@@ -63,17 +85,23 @@ pub(in crate::py) fn write_call(
     Ok(())
 }
 
-/// What a method's entries belong to, as Flask-Caching's `get_id` says it.
+/// What a method's entries belong to: what Flask-Caching's `get_id` makes a text of.
 fn write_owner(to: &mut Buffer, owner: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = owner.py();
     to.push(b"S");
     let identify = owner.getattr_opt(intern!(py, "__caching_id__"))?;
-    let id = match identify.filter(|identify| !identify.is_none()) {
-        Some(identify) => identify.call0()?.str()?,
-        None => owner.repr()?,
-    };
-    to.push_sized(id.to_str()?.as_bytes());
+    if let Some(identify) = identify.filter(|identify| !identify.is_none()) {
+        return write_text_of(to, &identify.call0()?);
+    }
+    to.push(b"R");
+    to.push_sized(owner.repr()?.to_str()?.as_bytes());
     Ok(())
+}
+
+/// A value, and the text that it has just now.
+fn write_text_of(to: &mut Buffer, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    to.push_sized(value.str()?.to_str()?.as_bytes());
+    write(to, value, 0)
 }
 
 fn write(to: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {

@@ -1,0 +1,136 @@
+"""Top-level ``cached`` on class-based views: method views, Flask-RESTful, decorators of classes."""
+
+import flask_restful
+import pytest
+from flask import request
+from flask.views import MethodView, View
+from flask_rustcache import cached
+
+from ._anywhere import app, ask, runs, stored
+
+# Fixtures are found by their names.
+__all__ = ["app", "runs"]
+
+
+class Named:
+    """What both kinds of class-based views do."""
+
+    greeting = "hello"
+
+    def greet(self, name, run):
+        return f"{self.greeting} {name} {run}"
+
+
+def test_method_views(app, runs):
+    """K9: each request has a new instance, whose ``repr`` holds an address: it does not count."""
+
+    class Page(Named, MethodView):
+        @cached(60)
+        def get(self, name):
+            return self.greet(name, next(runs))
+
+        @cached(60)
+        def post(self, name):
+            return self.greet(f"posted {name}", next(runs))
+
+    app.add_url_rule("/<name>", view_func=Page.as_view("page"))
+    for _ in range(2):
+        assert ask(app, "GET /a", "GET /b", "HEAD /a") == ["hello a 1", "hello b 2", ""]
+    assert ask(app, "POST /a", "POST /a", "GET /a") == ["hello posted a 4", "hello posted a 5", "hello a 1"]
+    assert len(stored(app)) == 3
+
+
+def test_helpers_of_class_based_views_are_no_views(app, runs):
+    """Their instance counts, as anywhere; the method and the path do not."""
+
+    class Page(MethodView):
+        def __caching_id__(self):
+            return "page"
+
+        def get(self, name):
+            return self.compute()
+
+        post = get
+
+        @cached(60)
+        def compute(self):
+            return str(next(runs))
+
+    app.add_url_rule("/<name>", view_func=Page.as_view("page"))
+    assert ask(app, "GET /a", "POST /a", "GET /b") == ["1"] * 3
+
+
+def test_decorators_of_class_based_views(app, runs):
+    """``decorators`` of a class and ``dispatch_request``: the cache is around all methods."""
+
+    class Page(MethodView):
+        decorators = (cached(60),)
+
+        def get(self, name):
+            return f"get {name} {next(runs)}"
+
+        def post(self, name):
+            return f"post {name} {next(runs)}"
+
+    class Shop(View):
+        methods = ("GET", "POST")
+
+        @cached(60)
+        def dispatch_request(self):
+            return f"shop {request.method} {next(runs)}"
+
+    app.add_url_rule("/page/<name>", view_func=Page.as_view("page"))
+    app.add_url_rule("/shop", view_func=Shop.as_view("shop"))
+    for _ in range(2):
+        assert ask(app, "GET /page/a", "GET /shop", "GET /page/b") == ["get a 1", "shop GET 2", "get b 3"]
+    assert ask(app, "POST /page/a", "POST /page/a") == ["post a 4", "post a 5"]
+    assert ask(app, "POST /shop", "POST /shop", "GET /shop") == ["shop POST 6", "shop POST 7", "shop GET 2"]
+
+
+def test_restful_resources(app, runs):
+    """K9: the tutorial's resource, methods with and without arguments, and a second path."""
+
+    class Stocks(flask_restful.Resource):
+        @cached(60)
+        def get(self, name="all"):
+            return {"name": name, "run": next(runs)}, 200, {"X-Made": "1"}
+
+        @cached(60)
+        def post(self, name="all"):
+            return {"posted": name, "run": next(runs)}, 201
+
+    flask_restful.Api(app).add_resource(Stocks, "/api/stocks", "/api/stocks/<name>")
+    client = app.test_client()
+    for _ in range(2):
+        answer = client.get("/api/stocks")
+        assert (answer.json, answer.headers["X-Made"]) == ({"name": "all", "run": 1}, "1")
+        assert client.get("/api/stocks/a").json == {"name": "a", "run": 2}
+        assert client.head("/api/stocks").status_code == 200
+    assert [client.post("/api/stocks").json["run"] for _ in range(2)] == [4, 5]
+    assert client.post("/api/stocks").status_code == 201
+    assert len(stored(app)) == 3
+
+
+@pytest.mark.parametrize("where", ["method_decorators", "one method's", "the api's"])
+def test_restful_decorators(app, runs, where):
+    """``method_decorators`` decorate the bound method afresh at each request (J7)."""
+
+    class Stocks(flask_restful.Resource):
+        method_decorators = {
+            "method_decorators": [cached(60)],
+            "one method's": {"get": [cached(60)]},
+            "the api's": [],
+        }[where]
+
+        def get(self, name):
+            return f"get {name} {next(runs)}"
+
+        def post(self, name):
+            return f"post {name} {next(runs)}"
+
+    decorators = [cached(60)] if where == "the api's" else []
+    flask_restful.Api(app, decorators=decorators).add_resource(Stocks, "/<name>")
+    client = app.test_client()
+    asked = [("get", "a", 1), ("get", "b", 2), ("get", "a", 1), ("post", "a", 3), ("post", "a", 4)]
+    for method, name, run in [*asked, *asked[:3]]:
+        assert client.open(f"/{name}", method=method).json == f"{method} {name} {run}"
