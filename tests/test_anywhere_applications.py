@@ -2,11 +2,9 @@
 
 import asyncio
 import itertools
-import math
 import threading
 
 import flask_caching
-import flask_rustcache
 import pytest
 from flask import Flask
 from flask_rustcache import Cache, RustCache, cached, memoize
@@ -91,12 +89,11 @@ def test_no_cache_or_several_is_an_error(decorate, runs, debug):
     none.debug = several.debug = debug
     count = number(decorate(60), runs)
     with none.app_context():
-        for call in (count, count.key, count.delete, count.clear):
-            if call != count.key:
-                with pytest.raises(RuntimeError, match="'none' has no cache.*Cache"):
-                    call()
+        for call in (count, count.delete, count.clear):
+            with pytest.raises(RuntimeError, match=r"'none' has no cache.*Cache\("):
+                call()
     with several.app_context():
-        with pytest.raises(RuntimeError, match="'tests.shop' has 2 caches.*cache="):
+        with pytest.raises(RuntimeError, match=r"'tests\.shop' has 2 caches.*cache="):
             count()
         for run, cache in enumerate((first, second), start=1):
             named = number(decorate(60, cache=cache), runs)
@@ -199,8 +196,8 @@ def test_factory_pattern(runs):
     first, second = create_app(), create_app(CACHE_THRESHOLD=1)
     for _ in range(2):
         assert [ask(one, "GET /") for one in (first, second)] == [["1"], ["2"]]
-    for app, run in ((first, 3), (second, 4), (first, 3)):
-        with app.app_context():
+    for one, run in ((first, 3), (second, 4), (first, 3)):
+        with one.app_context():
             assert count() == (0, run)
     assert len(stored(first)) == 2
 
@@ -299,14 +296,9 @@ def test_the_processs_cache_has_the_usual_bounds():
         assert short("short") == ("short", 2)
         frozen.tick(2)
         assert usual() == (0, 2)
-        for many in range(1, 1000):
-            usual(many)
-        made = next(runs)
-        again = [usual(many)[1] for many in range(999, 999 - 400, -1)]
-        assert made - sum(1 for run in again if run < made) in range(made - 501, made)
-        assert next(runs) - made > 1 or all(run < made for run in again)
-        again = [usual(many) for many in range(1000)]
-        assert next(runs) - made > 400
+        before = {usual(many) for many in range(1_000)}
+        kept = sum(usual(many) in before for many in reversed(range(1_000)))
+    assert kept in range(400, 502)
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -321,7 +313,6 @@ def test_imported_before_anything_is_set_up(kind):
         assert count() == count() == (0, 2)
         assert len(backend_of(app, cache)) == 1
     assert count() == (0, 1)
-    assert math.isfinite(flask_rustcache.RustCache().stats()["hits"])
 
 
 OTHER_PROCESS = """

@@ -134,3 +134,37 @@ def test_restful_decorators(app, runs, where):
     asked = [("get", "a", 1), ("get", "b", 2), ("get", "a", 1), ("post", "a", 3), ("post", "a", 4)]
     for method, name, run in [*asked, *asked[:3]]:
         assert client.open(f"/{name}", method=method).json == f"{method} {name} {run}"
+
+
+def test_a_bound_method_as_the_view(app, runs):
+    """K9: two objects' methods, at a path each, and one object's at two."""
+
+    class Shop:
+        def __init__(self, name):
+            self.name = name
+
+        @cached(60)
+        def page(self):
+            return f"{self.name} {next(runs)}"
+
+    for path, shop in (("a", Shop("ann")), ("b", Shop("bob"))):
+        for rule in (path, f"{path}2"):
+            app.add_url_rule(f"/{rule}", rule, shop.page, methods=["GET", "POST"])
+    for _ in range(2):
+        assert ask(app, "GET /a", "GET /b", "GET /a2", "GET /b2") == ["ann 1", "bob 2", "ann 3", "bob 4"]
+    assert ask(app, "POST /a", "POST /a", "GET /a") == ["ann 5", "ann 6", "ann 1"]
+
+
+def test_a_view_that_is_replaced(app, runs):
+    """As people do in tests: what is registered when the request comes is what counts."""
+
+    @app.route("/", methods=["GET", "POST"])
+    @cached(60)
+    def page():
+        return str(next(runs))
+
+    assert ask(app, "GET /", "POST /", "GET /") == ["1", "2", "1"]
+    app.view_functions["page"] = lambda: f"instead {page()}"
+    assert ask(app, "GET /", "POST /") == ["instead 3"] * 2
+    app.view_functions["page"] = page
+    assert ask(app, "GET /", "POST /") == ["1", "4"]

@@ -131,6 +131,7 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
 
     Raises:
         TypeError: If ``cache`` is no ``flask_rustcache.Cache``, or the decorator is used without parentheses.
+        RuntimeError: If Flask-Caching is older than 2.5.
     """
     _check(timeout, cache, "cached")
     options = Options(unless, forced_update, is_stale, response_filter, cache_none, single_flight)
@@ -141,7 +142,7 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
         of = cache or CURRENT
         accept = view.filter_for(of, function, response_filter)
         inner = _inner(function, timeout)
-        plan = options.plan(kind if _compat.is_known() else None, raises=True)
+        plan = options.plan(kind, raises=True)
         decorated = KeyedView(of, function, inner, plan, options)
         return decorated._with(view, accept)._bind_inner(make_cache_key)
 
@@ -185,7 +186,7 @@ def memoize(  # noqa: PLR0913  # the options of Cache.memoize
 
     def decorator(function: Callable[..., Any]) -> Any:
         inner = _inner(function, timeout)
-        plan = options.plan("call" if _compat.is_known() else None, forces_first=True)
+        plan = options.plan("call", forces_first=True)
         decorated = KeyedFunction(cache or CURRENT, function, inner, plan, options)
         return decorated._ignoring(args_to_ignore)._bind_inner(None)
 
@@ -207,6 +208,10 @@ def _inner(function: Callable[..., Any], timeout: Any) -> Any:
 
 
 def _check(timeout: Any, cache: Any, name: str) -> None:
+    if not _compat.is_known():
+        raise RuntimeError(
+            f"flask_rustcache.{name} needs Flask-Caching 2.5: upgrade, or use the decorators of a Cache"
+        )
     if callable(timeout):
         raise TypeError(f"{name} needs parentheses: @{name}() or @{name}(60)")
     if cache is not None and not isinstance(cache, Cache):

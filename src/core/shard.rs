@@ -49,7 +49,7 @@ impl<V> Shard<V> {
             slab: Slab::new(),
             policy: Policy::new(capacity),
             expiry: Expiry::new(),
-            generations: Generations::new(),
+            generations: Generations::default(),
             tags: Tags::new(),
             account,
             stats: Stats::default(),
@@ -168,11 +168,22 @@ impl<V> Shard<V> {
     }
 
     /// What a fill of the key that begins now is stored with.
-    pub(super) fn ticket(&self, key: Hashed<'_>, tags: &[Hashed<'_>]) -> Ticket {
+    pub(super) fn ticket(&mut self, key: Hashed<'_>, tags: &[Hashed<'_>]) -> Ticket {
         Ticket {
-            key: self.generations.at(key.hash),
-            tags: self.tags.ticket(tags),
+            key: self.generations.watch(key.hash),
+            tags: self.tags.watch(tags),
         }
+    }
+
+    /// A ticket is given back.
+    pub(super) fn end_ticket(&mut self, key: Hashed<'_>, tags: &[Hashed<'_>]) {
+        self.generations.unwatch(key.hash);
+        self.tags.unwatch(tags);
+    }
+
+    /// Is what the ticket was handed out for still wanted?
+    fn is_good(&self, ticket: Ticket, key: Hashed<'_>, tags: &[Hashed<'_>]) -> bool {
+        self.generations.at(key.hash) == Some(ticket.key) && self.tags.at(tags) == Some(ticket.tags)
     }
 
     /// No fill of the key that has begun is to be stored.

@@ -208,11 +208,18 @@ impl<V> Store<V> {
         Inserted { stored, evicted }
     }
 
-    /// What to store a value with that is now beginning to be made; see [`When::IfTicket`].
+    /// What to store a value with that is now beginning to be made; see [`When::IfTicket`]. To be given back
+    /// by [`Store::end_ticket`].
     #[must_use]
     pub fn ticket(&self, key: &[u8], tags: &[&[u8]]) -> Ticket {
         let (key, tags) = (self.hashed(key), self.all_hashed(tags));
         self.shard(key.hash).lock().ticket(key, &tags)
+    }
+
+    /// Takes a ticket for that key and those tags back: nothing is stored with it any more.
+    pub fn end_ticket(&self, key: &[u8], tags: &[&[u8]]) {
+        let (key, tags) = (self.hashed(key), self.all_hashed(tags));
+        self.shard(key.hash).lock().end_ticket(key, &tags);
     }
 
     /// Removes all entries that carry a tag, and lets no fill that has begun store another. Takes time in

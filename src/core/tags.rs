@@ -25,7 +25,7 @@ impl Tags {
     pub(super) fn new() -> Self {
         Self {
             members: HashMap::default(),
-            generations: Generations::new(),
+            generations: Generations::default(),
         }
     }
 
@@ -79,11 +79,25 @@ impl Tags {
         self.members.contains_key(tag)
     }
 
-    /// A moment in the life of all these tags.
-    pub(super) fn ticket(&self, tags: &[Hashed<'_>]) -> u32 {
+    /// Begins to watch these tags; a moment in the life of them all.
+    pub(super) fn watch(&mut self, tags: &[Hashed<'_>]) -> u32 {
         // Each of them only ever grows, so the sum tells of any.
         tags.iter().fold(0, |sum: u32, tag| {
-            sum.wrapping_add(self.generations.at(tag.hash))
+            sum.wrapping_add(self.generations.watch(tag.hash))
+        })
+    }
+
+    /// Ends what one [`Self::watch`] began.
+    pub(super) fn unwatch(&mut self, tags: &[Hashed<'_>]) {
+        for tag in tags {
+            self.generations.unwatch(tag.hash);
+        }
+    }
+
+    /// The present moment of tags that are all watched.
+    pub(super) fn at(&self, tags: &[Hashed<'_>]) -> Option<u32> {
+        tags.iter().try_fold(0, |sum: u32, tag| {
+            Some(sum.wrapping_add(self.generations.at(tag.hash)?))
         })
     }
 

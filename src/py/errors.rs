@@ -33,7 +33,7 @@ impl From<Error> for PyErr {
         match error {
             Error::TimeoutType(name) => PyTypeError::new_err(format!(
                 "timeout must be an int, float or datetime.timedelta (seconds), or None for the \
-                 default, got {name:?}"
+                 default, got '{name}'"
             )),
             Error::TimeoutNan => PyValueError::new_err(
                 "timeout must be a number of seconds, got nan; use 0 for an entry that never expires",

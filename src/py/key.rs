@@ -8,6 +8,8 @@ pub(super) mod buffer;
 pub(super) mod call;
 pub(super) mod table;
 
+use std::borrow::Cow;
+
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString};
@@ -35,6 +37,14 @@ pub(super) fn number_bytes(number: u64) -> [u8; 9] {
 pub(super) fn plain_text<'a>(key: &'a Bound<'_, PyAny>) -> Option<&'a [u8]> {
     let text = key.cast_exact::<PyString>().ok()?;
     text.to_str().ok().map(str::as_bytes)
+}
+
+/// The bytes of a str, lone surrogates included.
+pub(super) fn text_bytes<'a>(text: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, [u8]>> {
+    match text.to_str() {
+        Ok(text) => Ok(Cow::Borrowed(text.as_bytes())),
+        Err(_) => surrogates(text).map(Cow::Owned),
+    }
 }
 
 /// The bytes of any key that a dict would take for a str; None if it takes the table.

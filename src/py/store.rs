@@ -25,6 +25,7 @@ use super::errors::Error;
 use super::ffi;
 use super::imports::{self, FALLBACK_ADD};
 use super::key::table::KeyTable;
+use super::key::text_bytes;
 use super::prototypes::Budget;
 use super::settings::{Overrides, Settings};
 use super::timeout::Timeout;
@@ -292,44 +293,46 @@ impl Store {
         Self::is_plain(slf)
     }
 
-    fn _version(slf: &Bound<'_, Self>, key: &str) -> PyResult<Option<String>> {
-        Self::version(slf, key)
+    fn _version(slf: &Bound<'_, Self>, key: &Bound<'_, PyString>) -> PyResult<Option<String>> {
+        Self::version(slf, &text_bytes(key)?)
     }
 
     fn _add_version(
         slf: &Bound<'_, Self>,
-        key: &str,
+        key: &Bound<'_, PyString>,
         version: &str,
         of_instance: bool,
     ) -> PyResult<String> {
-        Self::add_version(slf, key, version, of_instance)
+        Self::add_version(slf, &text_bytes(key)?, version, of_instance)
     }
 
     #[pyo3(signature = (key, version, timeout))]
     fn _keep_version(
         slf: &Bound<'_, Self>,
-        key: &str,
+        key: &Bound<'_, PyString>,
         version: &str,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        Self::keep_version(slf, key, version, timeout)
+        Self::keep_version(slf, &text_bytes(key)?, version, timeout)
     }
 
-    fn _drop_version(slf: &Bound<'_, Self>, key: &str) -> PyResult<bool> {
-        let now = Self::begin(slf)?;
+    fn _drop_version(slf: &Bound<'_, Self>, key: &Bound<'_, PyString>) -> PyResult<bool> {
+        let (now, key) = (Self::begin(slf)?, text_bytes(key)?);
         // Flask-Caching's own code may have left one in the store.
-        let (left, evicted) = slf.get().core()?.remove(key.as_bytes(), now);
+        let (left, evicted) = slf.get().core()?.remove(&key, now);
         slf.get().bury(slf.py(), evicted);
-        Ok(Self::drop_version(slf, key.as_bytes(), now) || left)
+        Ok(Self::drop_version(slf, &key, now) || left)
     }
 
     /// Lets all entries go that carry a tag.
-    fn _remove_tag(slf: &Bound<'_, Self>, tag: &str) {
-        slf.get().let_tag_go(slf.py(), tag.as_bytes());
+    fn _remove_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyString>) -> PyResult<()> {
+        slf.get().let_tag_go(slf.py(), &text_bytes(tag)?);
+        Ok(())
     }
 
-    fn _drop_unused_version(slf: &Bound<'_, Self>, key: &str) {
-        slf.get().end_unused_record(slf.py(), key.as_bytes());
+    fn _drop_unused_version(slf: &Bound<'_, Self>, key: &Bound<'_, PyString>) -> PyResult<()> {
+        slf.get().end_unused_record(slf.py(), &text_bytes(key)?);
+        Ok(())
     }
 
     fn _validate(&self) -> PyResult<()> {

@@ -18,7 +18,7 @@ impl<V> Shard<V> {
     ) -> Outcome {
         let is_dead = incoming.lifetime.is_expired(now);
         match incoming.when {
-            When::IfTicket(ticket) if ticket != self.ticket(incoming.key, incoming.tags) => {
+            When::IfTicket(ticket) if !self.is_good(ticket, incoming.key, incoming.tags) => {
                 return self.decline(incoming, evicted);
             }
             When::IfTicket(_) => {}

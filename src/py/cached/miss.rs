@@ -10,6 +10,7 @@ use super::keys::Known;
 use super::{Call, Found, Sought};
 use crate::py::flight::{Caller, Claim, Place, Role};
 use crate::py::key::buffer::Buffer;
+use crate::py::key::text_bytes;
 use crate::py::store::{InUse, Store};
 
 /// What was not found.
@@ -89,8 +90,9 @@ impl<'py> Call<'_, 'py> {
                 looks = false;
             }
         }
+        let out = Store::ticket(store, &miss.key, &miss.tags)?;
         let claim = Claim {
-            ticket: Store::ticket(store, &miss.key, &miss.tags)?,
+            ticket: out.ticket,
             place,
             tags: miss.tags.clone(),
         };
@@ -115,7 +117,7 @@ impl<'py> Call<'_, 'py> {
         if let Some(filling) = filling {
             filling.finish(stored);
         }
-        drop(records);
+        drop((out, records));
         result
     }
 
@@ -160,7 +162,7 @@ impl<'py> Miss<'py> {
         let mut versions = None;
         if let Ok(parts) = made.cast::<PyTuple>() {
             for tag in parts.get_item(1)?.cast::<PyTuple>()? {
-                tags.push(tag.cast::<PyString>()?.to_str()?.as_bytes().into());
+                tags.push(text_bytes(tag.cast::<PyString>()?)?.into());
             }
             versions = parts.get_item(2)?.extract()?;
         }

@@ -22,6 +22,23 @@ pub(in crate::py) enum Hit<'py> {
     Absent,
 }
 
+/// A ticket, until it is given back.
+pub(in crate::py) struct OutTicket<'a, 'py> {
+    pub(in crate::py) ticket: Ticket,
+    store: &'a Bound<'py, Store>,
+    key: &'a [u8],
+    tags: &'a [Box<[u8]>],
+}
+
+impl Drop for OutTicket<'_, '_> {
+    fn drop(&mut self) {
+        let tags: Vec<&[u8]> = self.tags.iter().map(AsRef::as_ref).collect();
+        if let Ok(core) = self.store.get().core() {
+            core.end_ticket(self.key, &tags);
+        }
+    }
+}
+
 impl Store {
     /// Are the methods that a decorated function goes through the native ones?
     #[inline]
@@ -86,13 +103,19 @@ impl Store {
     }
 
     /// What a value is stored with that is now beginning to be made.
-    pub(in crate::py) fn ticket(
-        slf: &Bound<'_, Self>,
-        key: &[u8],
-        tags: &[Box<[u8]>],
-    ) -> PyResult<Ticket> {
-        let tags: Vec<&[u8]> = tags.iter().map(AsRef::as_ref).collect();
-        Ok(slf.get().core()?.ticket(key, &tags))
+    pub(in crate::py) fn ticket<'a, 'py>(
+        slf: &'a Bound<'py, Self>,
+        key: &'a [u8],
+        tags: &'a [Box<[u8]>],
+    ) -> PyResult<OutTicket<'a, 'py>> {
+        let core = slf.get().core()?;
+        let names: Vec<&[u8]> = tags.iter().map(AsRef::as_ref).collect();
+        Ok(OutTicket {
+            ticket: core.ticket(key, &names),
+            store: slf,
+            key,
+            tags,
+        })
     }
 
     /// Is there a value that [`Self::hit`] would find? Counts nothing.

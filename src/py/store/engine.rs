@@ -6,7 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Store;
-use crate::core::{self, Evicted, Inserted, Instant, When};
+use crate::core::{self, Evicted, Inserted, Instant, Tagged, When};
 use crate::py::clock::{self, Source};
 use crate::py::daemon::call_python;
 use crate::py::ffi;
@@ -149,8 +149,8 @@ impl Store {
         let Some(lifetime) = timeout.lifetime(now) else {
             return Self::put_dead(slf, key, now, when);
         };
-        if when == When::Always && Self::put_version(slf, key, value, lifetime)? {
-            return Ok(true);
+        if let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
+            return Ok(stored);
         }
         // A value that was long in the making may not be wanted any more; a condition of its own comes first.
         let fill = if when == When::Always {
@@ -162,8 +162,19 @@ impl Store {
             let claim = fill
                 .as_ref()
                 .and_then(|fill| fill.get().claim(this.number, key));
+            let records = this.records.of_entry(key);
             let Inserted { stored, evicted } = match claim {
-                None => core.insert(key, stored, lifetime, now, when),
+                None if records.is_empty() => core.insert(key, stored, lifetime, now, when),
+                None => {
+                    let tags: Vec<&[u8]> = records.iter().map(AsRef::as_ref).collect();
+                    let tagged = Tagged {
+                        value: stored,
+                        lifetime,
+                        when,
+                        tags: &tags,
+                    };
+                    core.insert_tagged(key, tagged, now)
+                }
                 Some(claim) => claim.insert(core, (key, stored), lifetime, now),
             };
             this.bury(py, evicted);

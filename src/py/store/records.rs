@@ -4,6 +4,7 @@
 //! A record is found under its key as any entry is. Entries carry the keys of their records as tags: when a
 //! record goes, they go; when the last entry of an instance's record goes, so does the record.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
@@ -16,11 +17,22 @@ use super::inspect::{Entry, seconds_left};
 use crate::core::sync::Mutex;
 use crate::core::{self, Evicted, Instant, Lifetime, StoreConfig, When};
 use crate::py::errors::Error;
-use crate::py::key::plain_text;
+use crate::py::key::text_bytes;
 use crate::py::value::Stored;
+
+/// How long the parts of an entry's key are: a digest, and the versions of a function and an instance.
+const DIGEST: usize = 16;
+const VERSION: usize = 6;
+const TWO_VERSIONS: usize = 12;
 
 /// How the keys of records end.
 const SUFFIX: &[u8] = b"_memver";
+
+/// The bytes of a key that a record may have.
+fn record_key<'a>(key: &'a Bound<'_, PyAny>) -> Option<Cow<'a, [u8]>> {
+    let text = key.cast::<PyString>().ok()?;
+    text_bytes(text).ok().filter(|text| text.ends_with(SUFFIX))
+}
 
 struct Record {
     version: String,
@@ -33,6 +45,8 @@ pub(super) struct Records {
     records: OnceLock<core::Store<Record>>,
     /// Records that a call is about to store an entry for, and how many calls are.
     in_use: Mutex<HashMap<Box<[u8]>, usize, RandomState>>,
+    /// Which record has a version: entries' keys end in theirs.
+    by_version: Mutex<HashMap<String, Box<[u8]>, RandomState>>,
 }
 
 impl Records {
@@ -61,6 +75,29 @@ impl Records {
 
     fn version(&self, key: &[u8], now: Instant) -> Option<String> {
         self.find(key, now).map(|(version, _)| version)
+    }
+
+    /// The records that an entry depends on by its key, which Flask-Caching has end in their versions.
+    pub(super) fn of_entry(&self, key: &[u8]) -> Vec<Box<[u8]>> {
+        let versions = match (self.records.get(), key.len().checked_sub(DIGEST)) {
+            (Some(_), Some(VERSION)) | (Some(_), Some(TWO_VERSIONS)) => &key[DIGEST..],
+            _ => return Vec::new(),
+        };
+        let by_version = self.by_version.lock();
+        let record = |version| by_version.get(std::str::from_utf8(version).ok()?).cloned();
+        versions.chunks(VERSION).filter_map(record).collect()
+    }
+
+    fn has_version(&self, version: &str, key: &[u8]) {
+        let mut by_version = self.by_version.lock();
+        by_version.insert(version.to_owned(), key.into());
+    }
+
+    fn had_versions(&self, gone: &Evicted<Record>) {
+        let mut by_version = self.by_version.lock();
+        for removed in gone {
+            by_version.remove(&removed.value.version);
+        }
     }
 
     fn is_in_use(&self, key: &[u8]) -> bool {
@@ -94,7 +131,9 @@ impl Records {
 
     /// Forgets all of them.
     pub(super) fn clear(&self) {
-        drop(self.get().map(core::Store::clear));
+        if let Some(gone) = self.get().map(core::Store::clear) {
+            self.had_versions(&gone);
+        }
     }
 }
 
@@ -143,8 +182,7 @@ impl Store {
         if slf.get().records.get().is_none() {
             return false;
         }
-        let text = plain_text(key).filter(|text| text.ends_with(SUFFIX));
-        text.is_some_and(|text| Self::drop_version(slf, text, now))
+        record_key(key).is_some_and(|text| Self::drop_version(slf, &text, now))
     }
 
     /// The same, with the seconds that it has left.
@@ -154,19 +192,19 @@ impl Store {
         now: Instant,
     ) -> Option<Entry<'py>> {
         self.records.get()?;
-        let text = plain_text(key).filter(|text| text.ends_with(SUFFIX))?;
-        let (version, lifetime) = self.records.find(text, now)?;
+        let text = record_key(key)?;
+        let (version, lifetime) = self.records.find(&text, now)?;
         let version = PyString::new(key.py(), &version).into_any();
         Some((seconds_left(lifetime.stale_until, now), false, version))
     }
 
     /// The version under a record's key, or None.
-    pub(super) fn version(slf: &Bound<'_, Self>, key: &str) -> PyResult<Option<String>> {
+    pub(super) fn version(slf: &Bound<'_, Self>, key: &[u8]) -> PyResult<Option<String>> {
         let now = Self::begin(slf)?;
         let Some(records) = slf.get().records.get() else {
             return Ok(None);
         };
-        let (version, expired) = records.read(key.as_bytes(), now, |record| record.version.clone());
+        let (version, expired) = records.read(key, now, |record| record.version.clone());
         slf.get().bury_records(slf.py(), expired);
         Ok(version)
     }
@@ -175,7 +213,7 @@ impl Store {
     /// Flask-Caching's own code left under the key, in the store, moves here.
     pub(super) fn add_version(
         slf: &Bound<'_, Self>,
-        key: &str,
+        key: &[u8],
         version: &str,
         of_instance: bool,
     ) -> PyResult<String> {
@@ -186,23 +224,22 @@ impl Store {
             version: left.unwrap_or_else(|| version.into()),
             of_instance,
         };
-        let made = records.insert(key.as_bytes(), record, lifetime, now, When::IfAbsent);
+        let made = records.insert(key, record, lifetime, now, When::IfAbsent);
         slf.get().bury_records(slf.py(), made.evicted);
-        Ok(slf
-            .get()
-            .records
-            .version(key.as_bytes(), now)
-            .unwrap_or_else(|| version.into()))
+        let records = &slf.get().records;
+        let version = records.version(key, now).unwrap_or_else(|| version.into());
+        records.has_version(&version, key);
+        Ok(version)
     }
 
     /// Takes a version out of the store, with its lifetime.
     fn take_version(
         &self,
         py: Python<'_>,
-        key: &str,
+        key: &[u8],
         now: Instant,
     ) -> PyResult<(Option<String>, Lifetime)> {
-        let (core, key) = (self.core()?, key.as_bytes());
+        let core = self.core()?;
         let held = core.peek(key, now, |stored, lifetime| (stored.share(py), lifetime));
         let Some((Stored::Shared(object), lifetime)) = held else {
             return Ok((None, Lifetime::NEVER));
@@ -212,52 +249,60 @@ impl Store {
         Ok((version, lifetime))
     }
 
-    /// A value for the key of a record: it becomes the record's version. False if there is no such record.
+    /// A value for the key of a record: it becomes the record's version, unless it is to be stored only where
+    /// there is none. Was it stored? None if that is up to the store.
     pub(super) fn put_version(
         slf: &Bound<'_, Self>,
         key: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
-        lifetime: Lifetime,
-    ) -> PyResult<bool> {
+        (lifetime, when): (Lifetime, When),
+    ) -> PyResult<Option<bool>> {
         let this = slf.get();
         let Some(records) = this.records.get() else {
-            return Ok(false);
+            return Ok(None);
         };
-        let Some(text) = plain_text(key).filter(|text| text.ends_with(SUFFIX)) else {
-            return Ok(false);
+        let Some(text) = record_key(key) else {
+            return Ok(None);
         };
         let now = Self::begin(slf)?;
-        let held = records.peek(text, now, |record, _| {
+        let held = records.peek(&text, now, |record, _| {
             (record.version.clone(), record.of_instance)
         });
         let Some((old, of_instance)) = held else {
-            return Ok(false);
+            return Ok(None);
         };
+        if when == When::IfAbsent {
+            return Ok(Some(false));
+        }
         let Ok(version) = value.extract::<String>() else {
             // No version: the record goes, and the store keeps the value.
-            Self::drop_version(slf, text, now);
-            return Ok(false);
+            Self::drop_version(slf, &text, now);
+            return Ok(None);
         };
         let is_new = version != old;
         let record = Record {
             version,
             of_instance,
         };
-        drop(records.insert(text, record, lifetime, now, When::Always));
         if is_new {
-            this.let_tag_go(slf.py(), text);
+            this.records.has_version(&record.version, &text);
         }
-        Ok(true)
+        let replaced = records.insert(&text, record, lifetime, now, When::Always);
+        if is_new {
+            this.records.had_versions(&replaced.evicted);
+            this.let_tag_go(slf.py(), &text);
+        }
+        Ok(Some(true))
     }
 
     /// Gives a record a new lifetime, if it still has that version.
     pub(super) fn keep_version(
         slf: &Bound<'_, Self>,
-        key: &str,
+        key: &[u8],
         version: &str,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let (this, key) = (slf.get(), key.as_bytes());
+        let this = slf.get();
         let now = Self::begin(slf)?;
         let Some(records) = this.records.get() else {
             return Ok(());
@@ -274,6 +319,7 @@ impl Store {
             };
             drop(records.insert(key, record, lifetime, now, When::IfTicket(ticket)));
         }
+        records.end_ticket(key, &[]);
         Ok(())
     }
 
@@ -284,6 +330,7 @@ impl Store {
             return false;
         };
         let (found, gone) = records.remove(key, now);
+        this.records.had_versions(&gone);
         drop(gone);
         this.let_tag_go(slf.py(), key);
         found
@@ -316,6 +363,7 @@ impl Store {
 
     /// The entries of records that went, go.
     fn bury_records(&self, py: Python<'_>, gone: Evicted<Record>) {
+        self.records.had_versions(&gone);
         for removed in gone {
             self.let_tag_go(py, &removed.key);
         }
@@ -336,7 +384,7 @@ impl Store {
         };
         let of_instance = records.peek(key, start, |record, _| record.of_instance);
         if of_instance == Some(true) && !self.records.is_in_use(key) && !core.has_tag(key) {
-            drop(records.remove(key, start));
+            self.records.had_versions(&records.remove(key, start).1);
             // Whoever read the version just now is too late.
             self.let_tag_go(py, key);
         }
