@@ -1,5 +1,7 @@
 """Top-level ``cached`` on class-based views: method views, Flask-RESTful, decorators of classes."""
 
+import itertools
+
 import flask_restful
 import pytest
 from flask import request
@@ -7,22 +9,32 @@ from flask.views import MethodView, View
 from flask_rustcache import cached
 
 from ._anywhere import app, ask, runs, stored
+from ._apps import BACKEND, build
 
 # Fixtures are found by their names.
 __all__ = ["app", "runs"]
 
 
 class Named:
-    """What both kinds of class-based views do."""
+    """Each instance of a view looks different, as do those that show their address."""
 
     greeting = "hello"
+    numbers = itertools.count()
+
+    def __init__(self):
+        self.number = next(self.numbers)
+
+    def __repr__(self):
+        return f"<view {self.number}>"
 
     def greet(self, name, run):
         return f"{self.greeting} {name} {run}"
 
 
-def test_method_views(app, runs):
-    """K9: each request has a new instance, whose ``repr`` holds an address: it does not count."""
+@pytest.mark.parametrize("backend", [BACKEND, "SimpleCache"])
+def test_method_views(runs, backend):
+    """K9: each request has a new instance, which does not count."""
+    app, _, _ = build(CACHE_TYPE=backend)
 
     class Page(Named, MethodView):
         @cached(60)
@@ -90,7 +102,7 @@ def test_decorators_of_class_based_views(app, runs):
 def test_restful_resources(app, runs):
     """K9: the tutorial's resource, methods with and without arguments, and a second path."""
 
-    class Stocks(flask_restful.Resource):
+    class Stocks(Named, flask_restful.Resource):
         @cached(60)
         def get(self, name="all"):
             return {"name": name, "run": next(runs)}, 200, {"X-Made": "1"}
@@ -115,7 +127,7 @@ def test_restful_resources(app, runs):
 def test_restful_decorators(app, runs, where):
     """``method_decorators`` decorate the bound method afresh at each request (J7)."""
 
-    class Stocks(flask_restful.Resource):
+    class Stocks(Named, flask_restful.Resource):
         method_decorators = {
             "method_decorators": [cached(60)],
             "one method's": {"get": [cached(60)]},

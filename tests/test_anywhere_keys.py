@@ -132,7 +132,10 @@ class Slyer(Sly):
     """Of another type, and looks the same."""
 
 
+#: What would end an argument and begin the next, were there no length before it.
+BREAK = f"a>, <{__name__}.Sly b"
 NASTY = [
+    BREAK,
     "",
     ", ",
     "b=2",
@@ -214,6 +217,8 @@ def key_of(function, call, *, by_name=False):
 @settings(deadline=None)
 @given(pairs=st.tuples(CALLS, st.integers(0, 4), VALUES).map(near), other=CALLS)
 @example(pairs=[("a", "b", [], None, {}), ("a, b='b'", 2, [], None, {})], other=CALL)
+@example(pairs=[(1, 2, [Sly(BREAK)], 0, {}), (1, 2, [Sly("a"), Sly("b")], 0, {})], other=CALL)
+@example(pairs=[(1, 2, [], None, {"p": 1, "q": 2}), (1, 2, [], None, {"p=1, q": 2})], other=CALL)
 @example(pairs=[(1, 2, ["x"], None, {}), (1, 2, [], "x", {})], other=(1, 2, [("x",)], None, {}))
 @example(
     pairs=[(1, 2, [], None, {"p": 1, "q": 2}), (1, 2, [], None, {"p'=1, 'q": 2})], other=(1, 2, [], 1, {})

@@ -74,11 +74,9 @@ class CurrentCache(Cache):
             return owner._settings()
         return _config.Settings.read(self.app.config)
 
-    def _tells(self) -> bool:
-        """Is a hit to be told of?"""
-        return bool(getattr(self._owner(), "enable_signals", False)) or self.app.debug
-
-    def _call_fn(self, fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    def _call_fn(  # type: ignore[override]  # by position only, as in Cache
+        self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
+    ) -> Any:
         if not current_app and inspect.iscoroutinefunction(fn):
             return asyncio.run(fn(*args, **kwargs))
         return super()._call_fn(fn, *args, **kwargs)

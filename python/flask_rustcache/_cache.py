@@ -52,8 +52,8 @@ class Cache(CacheFront, Versions, flask_caching.Cache):
         config: dict[str, Any] | None = None,
     ) -> None:
         """Makes a cache, and sets it up for ``app`` if that is given; see the class."""
-        self._codes = {}
-        self._numbers = {}
+        self._first_of_name = {}
+        self._told_of_names = set()
         self._methods_run: dict[str, set[str]] = {}
         super().__init__(app, with_jinja2_ext, config)
 
@@ -73,8 +73,9 @@ class Cache(CacheFront, Versions, flask_caching.Cache):
     def _settings(self) -> _config.Settings:
         """What the present application, or the one that was set up last, says of the decorators."""
         app = current_app or self.app
-        settings: _config.Settings = app.extensions[_EXTENSION][self]
-        return settings
+        settings: _config.Settings | None = app.extensions.get(_EXTENSION, {}).get(self)
+        # None where somebody put the backend into its place by hand.
+        return _config.Settings.read(app.config) if settings is None else settings
 
     # By position only: an argument of the function may be called `fn`.
 
@@ -124,7 +125,9 @@ class Cache(CacheFront, Versions, flask_caching.Cache):
         None (the default) leaves it to ``CACHE_SINGLE_FLIGHT``.
         """
         upstream: Callable[..., Any] = super().cached
-        view = ViewOptions(key_prefix, query_string, make_cache_key, source_check, response_hit_indication)
+        view = ViewOptions(
+            key_prefix, query_string, make_cache_key, source_check, response_hit_indication, hash_method
+        )
         options = Options(unless, forced_update, is_stale, response_filter, cache_none, single_flight)
         # Flask-Caching 2.4 has no `is_stale`, and a default of its own for the other.
         given = {"is_stale": is_stale, "hash_method": hash_method}
@@ -191,15 +194,6 @@ class Cache(CacheFront, Versions, flask_caching.Cache):
             return MemoizedFunction(self, function, inner, plan, options)._with(keys)
 
         return decorator
-
-    def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
-        """Forgets what a memoized function returned; see ``flask_caching.Cache.delete_memoized``.
-
-        What it makes unreachable is freed at once.
-        """
-        super().delete_memoized(f, *args, **kwargs)
-        if args:
-            self._end_unused_version(f, args)
 
 
 #: Where the settings of an application's caches are kept.

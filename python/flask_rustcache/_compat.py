@@ -5,6 +5,7 @@ Where a version is none of these, Flask-Caching's own code runs, and only the ba
 
 from __future__ import annotations
 
+import functools
 import sys
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -37,6 +38,9 @@ _UPSTREAM: dict[str, Any] = {
         "_is_stale",
         "_memoize_make_cache_key",
         "_memoize_kwargs_to_args",
+        "_get_hash_method",
+        "_get_source_check",
+        "_memvname",
     )
 }
 _UPSTREAM_VERSION: Any = getattr(flask_caching.Cache, "_memoize_version", None)
@@ -58,6 +62,21 @@ def is_plain(cache: Any) -> bool:
     return all(getattr(kind, name) is getattr(ours, name) for name in ("_memoize_version", "cache"))
 
 
+def asks_for_keys(cache: Any) -> bool:
+    """Whether a key may differ from call to call, so that none is remembered.
+
+    Sources change, and so may what an application's own hash method depends on.
+    """
+    return bool(getattr(cache, "source_check", False)) or not hashes_plainly(cache.hash_method)
+
+
+def hashes_plainly(method: Any) -> bool:
+    """Whether equal input has equal hashes, whenever it is asked."""
+    return method is None or method in _PLAIN_HASHES
+
+
+_PLAIN_HASHES = tuple(getattr(flask_caching, "SUPPORTED_HASH_FUNCTIONS", ()))
+
 # What the native path takes from Flask-Caching 2.5; None in 2.4, where there is no such path.
 join_generator: Any = getattr(utils, "join_generator", None)
 normalize_timeout: Any = getattr(utils, "normalize_timeout", None)
@@ -77,6 +96,7 @@ def in_event_loop() -> bool:
     return asyncio is not None and asyncio._get_running_loop() is not None
 
 
+@functools.cache
 def is_known() -> bool:
     """Whether the native path of the decorators may be taken at all."""
     known = version("flask-caching").startswith(_KNOWN_FLASK_CACHING)

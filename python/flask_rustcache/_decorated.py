@@ -41,6 +41,16 @@ class Plan(NamedTuple):
     single_flight: bool | None = None
 
 
+class MadeKey(NamedTuple):
+    """An entry's key, what it is let go by, and what the key holds of that."""
+
+    key: Any
+    #: Of a memoized function, the keys of its version records.
+    tags: tuple[str, ...]
+    #: The versions of those, one after the other; None if there are none.
+    versions: str | None = None
+
+
 class Options(NamedTuple):
     """What the decorator was given, as far as views and memoized functions have it in common."""
 
@@ -82,6 +92,11 @@ class Decorated(CachedFunction):
         self._forced_update = _Condition(options.forced_update, wants_args)
         self._is_stale = _Condition(options.is_stale, wants_extra_args)
         self._show("uncached", "cache_timeout", "make_cache_key")
+
+    # What the two kinds add.
+    _make: Callable[..., Any]
+    _run: Callable[..., Any]
+    _found: Callable[..., None]
 
     def _show(self, *names: str) -> None:
         # Where functools.wraps copies a function's attributes from; access goes by the properties.
@@ -151,6 +166,27 @@ class Decorated(CachedFunction):
         LOGGER.error("Exception possibly due to cache backend.", exc_info=error)
         return self._run_uncached(args, kwargs)
 
+    def _answer_with(self, made: Any, forced: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The rest of the way where the native half cannot go it: an odd key, or another backend."""
+        key = made.key if isinstance(made, MadeKey) else made
+        try:
+            value = None if forced else self._of.get(key)
+            found = value is not None
+            if not found and not forced and self._options.cache_none:
+                found = bool(self._of.has(key))
+            if found and callable(self._options.is_stale) and self._finds_stale(value, args, kwargs):
+                found = False
+        except Exception as error:
+            return self._run_despite(error, args, kwargs)
+        if not found:
+            return self._run(made, args, kwargs)
+        self._found(key, args, kwargs)
+        return self._raised(value)
+
+    def _raised(self, value: Any) -> Any:
+        """The answer, if it is not one to be raised."""
+        return value
+
     def _patience(self) -> float | None:
         """How long a caller waits for another, in seconds; None if nobody is to wait."""
         settings = self._of._settings()
@@ -165,6 +201,7 @@ class Decorated(CachedFunction):
         try:
             self._of.set(key, value, timeout=timeout)
         except Exception as error:
+            _fill_returned(False)
             if self._of.app.debug:
                 raise
             self._tell_of_failure(value, error)
@@ -179,7 +216,7 @@ class Decorated(CachedFunction):
             LOGGER.warning(
                 "%s returned a %s that cannot be cached (%s: %s); it is computed at each call."
                 " This is said once per function.",
-                self._function.__qualname__,
+                name_of(self._function),
                 type(value).__qualname__,
                 type(error).__name__,
                 error,
@@ -205,6 +242,11 @@ class _Condition:
             self._wanted = self._wants(condition)
         answer = condition(*all_args, **kwargs) if self._wanted else condition(*few)
         return answer is True
+
+
+def name_of(function: Any) -> str:
+    """What to call a function in a message; not all that can be decorated have a name."""
+    return str(getattr(function, "__qualname__", None) or repr(function))
 
 
 def joined(value: Any) -> Any:

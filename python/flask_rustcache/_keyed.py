@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import itertools
 import types
+import uuid
 import weakref
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from flask import current_app, request
 
-from ._decorated import Decorated
+from ._decorated import Decorated, MadeKey, name_of
 from ._memoized import MemoizedFunction, Shape, is_constant
 from ._native import Store
+from ._versions import digest_of
 from ._views import CachedView
 
 if TYPE_CHECKING:
@@ -25,29 +26,18 @@ _LONGEST_KEY = 250
 #: Bits of an int that is written as decimal digits; Python refuses to do so for very long ones.
 _LONGEST_INT = 1000
 
-#: What functions that have no name are called.
-_NUMBERS = itertools.count(1)
-
 _PLAIN = (type(None), bool, int, float, str, bytes)
-
-
-class KeyedKey(NamedTuple):
-    """An entry's key, and what it is let go by."""
-
-    key: str
-    tags: tuple[str, ...]
-    versions: None = None
 
 
 class Keyed(Decorated):
     """What views and memoized functions have in common here."""
 
+    #: What keeps the keys of the two kinds apart.
+    _kind = ""
     _ignored: tuple[str, ...] = ()
     _views: weakref.WeakKeyDictionary[Any, dict[str, bool]]
     _own_key: Callable[..., str]
     _own_name: str
-    _run: Callable[..., Any]
-    _found: Callable[..., None]
 
     def key(self, /, *args: Any, **kwargs: Any) -> str:
         """The key under which the value of such a call is stored, in the present context.
@@ -80,7 +70,8 @@ class Keyed(Decorated):
     def _bind_inner(self, make_cache_key: Callable[..., Any] | None) -> Self:
         self._views = weakref.WeakKeyDictionary()
         self._own_key = self.key
-        self._own_name = f"{type(self._function).__qualname__} number {next(_NUMBERS)}"
+        # What has no name is nobody else's.
+        self._own_name = f"{type(self._function).__qualname__} {uuid.uuid4().hex}"
         self._inner.answer = self._answer
         self._inner.make_cache_key = make_cache_key if callable(make_cache_key) else self._own_key
         self._show("make_cache_key")
@@ -90,22 +81,25 @@ class Keyed(Decorated):
         if not hasattr(self._function, "__qualname__"):
             return self._own_name
         name = f"{self._function.__module__}.{self._function.__qualname__}"
-        return name + str(self._of._mark(self._function, name))
+        # Tells of other functions of that name in this process.
+        self._of._mark(self._function, name)
+        # There may be others in other processes, and the backend may be shared.
+        return f"{name}#{digest_of(self._function)}"
 
     def _tag(self) -> str:
-        return f"function {self._name()}"
+        return f"{self._kind}function {self._name()}"
 
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         make = self._inner.make_cache_key
         if make is not self._own_key:
-            return KeyedKey(make(*args, **kwargs), (self._tag(),))
+            return MadeKey(make(*args, **kwargs), (self._tag(),))
         scope = self._scope(args, kwargs)
         name = self._name()
-        text = f"{scope or ''}{name}({self._arguments(args, kwargs, bool(scope))})"
+        text = f"{self._kind}{scope or ''}{name}({self._arguments(args, kwargs, bool(scope))})"
         if len(text) > _LONGEST_KEY:
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
             text = f"{text[: _LONGEST_KEY - len(digest) - 1]}#{digest}"
-        return KeyedKey(text, (f"function {name}",))
+        return MadeKey(text, (f"{self._kind}function {name}",))
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], scoped: bool) -> str:
         """The arguments as bound to the parameters, so that no two different calls look the same."""
@@ -128,6 +122,15 @@ class Keyed(Decorated):
                 parts.append(f"{name}={_text(value)}")
         return ", ".join(parts)
 
+    def _check_cache(self) -> None:
+        try:
+            _ = self._of.cache
+        except (AttributeError, KeyError):
+            raise RuntimeError(
+                f"the cache of {name_of(self._function)} is not set up for this application:"
+                " call cache.init_app(app)"
+            ) from None
+
     def _scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         """What of the present request counts; None if its answer is not to be cached."""
         return ""
@@ -147,29 +150,17 @@ class Keyed(Decorated):
 
     def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The way of a call where nothing is native: the cache is of another kind."""
-        backend = self._of.cache
-        if self._options.unless is not None and self._bypasses(args, kwargs):
+        self._check_cache()
+        if callable(self._options.unless) and self._bypasses(args, kwargs):
             return self._run_uncached(args, kwargs)
         if self._scope(args, kwargs) is None:
             return self._run_uncached(args, kwargs)
         try:
             made = self._make(args, kwargs)
             forced = callable(self._options.forced_update) and self._forces(args, kwargs)
-            value = None if forced else backend.get(made[0])
-            found = value is not None or (
-                not forced and self._options.cache_none and bool(backend.has(made[0]))
-            )
-            if found and callable(self._options.is_stale) and self._finds_stale(value, args, kwargs):
-                found = False
         except Exception as error:
             return self._run_despite(error, args, kwargs)
-        if not found:
-            return self._run(made, args, kwargs)
-        self._found(made[0], args, kwargs)
-        return self._give(value)
-
-    def _give(self, value: Any) -> Any:
-        return value
+        return self._answer_with(made, forced, args, kwargs)
 
 
 class KeyedView(Keyed, CachedView):
@@ -177,9 +168,6 @@ class KeyedView(Keyed, CachedView):
 
     def _run(self, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return super()._run(made[0], args, kwargs)
-
-    def _give(self, value: Any) -> Any:
-        return self._raised(value)
 
     def _scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         if not request or self._inner.make_cache_key is not self._own_key:
@@ -210,6 +198,8 @@ class KeyedView(Keyed, CachedView):
 class KeyedFunction(Keyed, MemoizedFunction):
     """What ``flask_rustcache.memoize`` returns."""
 
+    _kind = "memoize "
+
     def _ignoring(self, names: list[str] | None) -> Self:
         self._ignored = tuple(names or ())
         self.delete_memoized = self.clear
@@ -225,6 +215,7 @@ class KeyedMethod:
     def __init__(self, function: Keyed, instance: Any) -> None:
         """Binds ``function`` to ``instance``."""
         self.__func__, self.__self__ = function, instance
+        self.__doc__, self.__module__ = function.__doc__, function.__module__
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Calls the method."""
@@ -242,6 +233,10 @@ class KeyedMethod:
     def __signature__(self) -> inspect.Signature:
         """That of a bound method."""
         return inspect.signature(types.MethodType(self.__func__, self.__self__))
+
+    def __reduce__(self) -> Any:
+        """By the instance and the name, as a bound method."""
+        return getattr, (self.__self__, self.__func__.__dict__["__name__"])
 
     def __getattr__(self, name: str) -> Any:
         """Whatever else is the function's."""
@@ -303,8 +298,6 @@ def _innermost(function: Any) -> Any:
 def _candidates(view: Any, method: str) -> list[Any]:
     """What a request of that method may run: the view, or a method of its class."""
     owner = getattr(view, "view_class", None)
-    if owner is None:
-        return [view]
     names = [method.lower(), "get"] if method == "HEAD" else [method.lower()]
     found = next((getattr(owner, name) for name in names if hasattr(owner, name)), None)
-    return [candidate for candidate in (found, getattr(owner, "dispatch_request", None)) if candidate]
+    return [one for one in (view, found, getattr(owner, "dispatch_request", None)) if one is not None]

@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import flask_caching
 from flask_caching.utils import get_arg_names
 
-from ._compat import cache_memoize_hit, cache_memoize_miss
-from ._decorated import Decorated, joined
+from ._compat import cache_memoize_hit, cache_memoize_miss, hashes_plainly
+from ._decorated import Decorated, MadeKey, joined
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._cache import Cache
-
-
-class MadeKey(NamedTuple):
-    """An entry's key, the keys of the version records it depends on, and their versions in one."""
-
-    key: str
-    records: tuple[str, ...]
-    versions: str
 
 
 class Shape(NamedTuple):
@@ -45,7 +37,8 @@ class KeyOptions(NamedTuple):
 
     def kind(self) -> str:
         """How the native half comes to a key: by the call, unless the key depends on more."""
-        return "asked" if callable(self.make_name) or self.source_check else "call"
+        varies = callable(self.make_name) or self.source_check or not hashes_plainly(self.hash_method)
+        return "asked" if varies else "call"
 
 
 class MemoizedFunction(Decorated):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response
 
+from ._decorated import name_of
 from ._native import _fill_returned
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class PrivateFilter:
             return
         self._warned = True
         warnings.warn(
-            f"{self._function.__qualname__} returned a response with Set-Cookie, or Cache-Control:"
+            f"{name_of(self._function)} returned a response with Set-Cookie, or Cache-Control:"
             " private or no-store, which is not cached; leave the function uncached, or set"
             " CACHE_STORE_PRIVATE = True if every visitor may get it",
             stacklevel=3,

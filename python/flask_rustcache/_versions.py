@@ -7,9 +7,12 @@ no other traffic can evict them, and take their entries along when they go.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import inspect
-import itertools
 import warnings
+import weakref
+from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import flask_caching
@@ -18,21 +21,19 @@ from flask_caching.utils import function_namespace
 from ._native import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from types import CodeType
+    from collections.abc import Callable
 
-    from ._memoized import MadeKey
+    from ._decorated import MadeKey
 
-#: Different functions of one name that are told apart; of more, the oldest are forgotten.
-_MOST_CODES = 64
+_DIGESTS: weakref.WeakKeyDictionary[CodeType, str] = weakref.WeakKeyDictionary()
 
 
 class Versions(flask_caching.Cache):
     """The part of ``Cache`` that knows of versions."""
 
-    #: The functions of each name, in the order in which they came, and what to call the next.
-    _codes: dict[str, dict[CodeType, int]]
-    _numbers: dict[str, Iterator[int]]
+    #: The code of the function that came first under each name, and the names that have several.
+    _first_of_name: dict[str, str]
+    _told_of_names: set[str]
     _is_plain: Callable[[], bool]
 
     def _memoize_version(  # type: ignore[override]  # the rest is in `more`
@@ -42,8 +43,9 @@ class Versions(flask_caching.Cache):
         if backend is None:
             return super()._memoize_version(f, args=args, reset=reset, delete=delete, **more)
         if not (reset or delete):
-            name, records, versions = self._find_versions(f, args, more.get("args_to_ignore"))
-            if more.get("refresh"):
+            refresh = bool(more.get("refresh"))
+            name, records, versions = self._find_versions(f, args, more.get("args_to_ignore"), refresh)
+            if refresh:
                 self._keep(records, more.get("timeout", 0))
             return name, versions
         name, instance = self._names(f, args, more.get("args_to_ignore"))
@@ -53,30 +55,29 @@ class Versions(flask_caching.Cache):
         return name, None
 
     def _find_versions(
-        self, f: Any, args: Any, args_to_ignore: list[str] | None
+        self, f: Any, args: Any, args_to_ignore: list[str] | None, keep: bool = True
     ) -> tuple[str, tuple[str, ...], str]:
-        """The function's name, the keys of its version records, and their versions in one."""
-        name, instance = self._names(f, args, args_to_ignore)
-        records = [self._memvname(name)]
-        versions = [self._version(records[0], False)]
-        if instance is not None:
-            records.append(self._memvname(instance))
-            versions.append(self._version(records[1], True))
-        return name, tuple(records), "".join(versions)
+        """The function's name, the keys of its version records, and their versions in one.
 
-    def _version(self, record: str, of_instance: bool) -> str:
+        An instance's record is made only if it is to be kept: it lives as long as one of its entries.
+        """
+        name, instance = self._names(f, args, args_to_ignore)
         backend: Any = self.cache
+        record = self._memvname(name)
         version = backend._version(record)
         if version is None:
             # Of two callers at once one comes first, and both get its version.
-            version = backend._add_version(record, self._memoize_make_version_hash(), of_instance)
-        return str(version)
-
-    def _end_unused_version(self, f: Any, args: tuple[Any, ...]) -> None:
-        """A key was made of a call that may have no entry: then its instance has no record either."""
-        _, instance = self._names(f.uncached, self._ensure_self_arg(f, args), None)
-        if instance is not None:
-            self._end_unused((self._memvname(instance),))
+            version = backend._add_version(record, self._memoize_make_version_hash(), False)
+        if instance is None:
+            return name, (record,), version
+        own = self._memvname(instance)
+        own_version = backend._version(own)
+        if own_version is None:
+            # The same until the function has a new one: what is deleted is gone, not only out of sight.
+            own_version = _derived(version, own)
+            if keep:
+                own_version = backend._add_version(own, own_version, True)
+        return name, (record, own), version + own_version
 
     def _end_unused(self, records: tuple[str, ...]) -> None:
         """An instance's record lives as long as one of its entries: if there is none, it goes."""
@@ -87,7 +88,7 @@ class Versions(flask_caching.Cache):
 
     def _keep_versions(self, made: MadeKey, timeout: Any) -> None:
         """Has the records of an entry that was just stored live as long as it."""
-        self._keep(made.records, timeout)
+        self._keep(made.tags, timeout)
 
     def _keep(self, records: tuple[str, ...], timeout: Any) -> None:
         backend: Any = self.cache
@@ -111,21 +112,46 @@ class Versions(flask_caching.Cache):
 
     def _mark(self, f: Any, name: str) -> str:
         """What tells a function from others of the same name; nothing for the first of them."""
-        code = getattr(inspect.unwrap(f), "__code__", None)
-        if code is None:
+        own = digest_of(f)
+        if self._first_of_name.setdefault(name, own) == own:
             return ""
-        codes = self._codes.setdefault(name, {})
-        number = codes.get(code)
-        if number is None:
-            number = codes.setdefault(code, next(self._numbers.setdefault(name, itertools.count())))
-            if number == 1:
-                _warn_of_same_name(f, name)
-            if len(codes) > _MOST_CODES:
-                codes.pop(next(iter(codes)), None)
-        return f"#{number}" if number else ""
+        if name not in self._told_of_names:
+            self._told_of_names.add(name)
+            _warn_of_same_name(name)
+        return f"#{own}"
 
 
-def _warn_of_same_name(f: Any, name: str) -> None:
+def _derived(version: str, record: str) -> str:
+    digest = hashlib.sha256(f"{version}{record}".encode("utf-8", "surrogatepass")).digest()
+    return base64.b64encode(digest)[:6].decode("ascii")
+
+
+def digest_of(function: Any) -> str:
+    """What equal code has in common, in any process; empty for what has no code."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if code is None:
+        return ""
+    known = _DIGESTS.get(code)
+    if known is None:
+        known = _DIGESTS[code] = hashlib.sha256(
+            _described(code).encode("utf-8", "surrogatepass")
+        ).hexdigest()[:8]
+    return known
+
+
+def _described(part: Any) -> str:
+    """Code and its constants as text."""
+    if isinstance(part, CodeType):
+        place = (part.co_filename, part.co_firstlineno, part.co_code, part.co_names, part.co_varnames)
+        return f"{place!r}({', '.join(map(_described, part.co_consts))})"
+    if isinstance(part, frozenset):
+        return repr(sorted(map(_described, part)))
+    if isinstance(part, tuple):
+        return f"({', '.join(map(_described, part))})"
+    return repr(part)
+
+
+def _warn_of_same_name(name: str) -> None:
     warnings.warn(
         f"another function than before is memoized under the name {name}; the two are kept apart,"
         " but give them names (__qualname__) of their own, which `delete_memoized` knows them by, too",

@@ -9,8 +9,8 @@ from flask import g, request
 from flask_caching import CachedResponse
 from werkzeug.exceptions import HTTPException
 
-from ._compat import cache_view_hit, cache_view_miss
-from ._decorated import LOGGER, Decorated, Options, Plan, joined
+from ._compat import cache_view_hit, cache_view_miss, hashes_plainly
+from ._decorated import LOGGER, Decorated, Options, Plan, joined, name_of
 from ._private import PrivateFilter
 
 if TYPE_CHECKING:
@@ -34,10 +34,12 @@ class ViewOptions(NamedTuple):
     make_cache_key: Callable[..., Any] | None
     source_check: bool | None
     response_hit_indication: bool | None
+    hash_method: Any = None
 
     def plan(self, options: Options) -> Plan:
         """What follows from them for the native half."""
         asked = callable(self.key_prefix) or callable(self.make_cache_key) or self.source_check
+        asked = asked or (self.query_string and not hashes_plainly(self.hash_method))
         kind = "asked" if asked else "query" if self.query_string else "view"
         return options.plan(
             kind,
@@ -104,23 +106,29 @@ class CachedView(Decorated):
 
     def _methods(self) -> set[str]:
         """The request methods that the function ran for; it may be decorated afresh at each request."""
-        name = f"{self._function.__module__}.{self._function.__qualname__}"
+        name = f"{getattr(self._function, '__module__', None)}.{name_of(self._function)}"
         methods: set[str] = self._of._methods_run.setdefault(name, set())
         return methods
 
     def _meets_method(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The first request of this method was answered from the cache: who stored that?"""
         methods, method = self._methods(), request.method
-        # Before the function ran at all, an application may have put the answer there for it.
-        if method in methods or (not methods and method in _READING):
+        # Where it never ran, somebody put the answer there for it, unless another view has the same path.
+        if method in methods or (not methods and not _serves_several(request)):
             return
         methods.update(_ALL_METHODS)
         warnings.warn(
             f"a {method} request to {request.path} was answered from the cache, by"
-            f" {self._function.__qualname__}, with what a request of another method stored there, as the key"
+            f" {name_of(self._function)}, with what a request of another method stored there, as the key"
             " does not hold the method; cache views of one method only, or give them a make_cache_key",
             stacklevel=2,
         )
+
+
+def _serves_several(request: Any) -> bool:
+    """Is this a request that does not read, for a path that may also be read?"""
+    methods = getattr(request.url_rule, "methods", None) or ()
+    return request.method not in _READING and not _READING.isdisjoint(methods)
 
 
 def _indicate(app: Any, found: bool) -> None:

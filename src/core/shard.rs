@@ -103,6 +103,10 @@ impl<V> Shard<V> {
         Some(entry)
     }
 
+    pub(super) fn next_due(&self) -> Instant {
+        self.expiry.next_due()
+    }
+
     pub(super) const fn count_miss(&mut self) {
         self.stats.misses += 1;
     }

@@ -216,6 +216,17 @@ impl<V> Store<V> {
         self.shard(key.hash).lock().ticket(key, &tags)
     }
 
+    /// Gives a live entry other tags. Whose value it is, and how long it lives, stays.
+    pub fn retag(&self, key: &[u8], tags: &[&[u8]], now: Instant) -> Evicted<V> {
+        let tags = self.all_hashed(tags);
+        let ((), evicted) = self.call(key, now, |shard, key, evicted| {
+            if let Some(token) = shard.find_live(key, now, evicted) {
+                shard.retag(token, &tags, evicted);
+            }
+        });
+        evicted
+    }
+
     /// Takes a ticket for that key and those tags back: nothing is stored with it any more.
     pub fn end_ticket(&self, key: &[u8], tags: &[&[u8]]) {
         let (key, tags) = (self.hashed(key), self.all_hashed(tags));
@@ -268,15 +279,25 @@ impl<V> Store<V> {
     }
 
     /// Offers a live value to `view`, under the lock. Only if it takes it is this a hit and an access, else
-    /// nothing is counted: the caller asks again by [`Store::read`].
+    /// nothing is counted: the caller asks again by [`Store::read`], or says [`Store::count_miss`].
+    #[inline]
     pub fn read_if<R>(
         &self,
         key: &[u8],
         now: Instant,
         view: impl FnOnce(&V) -> Option<R>,
-    ) -> Option<R> {
-        let key = self.hashed(key);
-        self.shard(key.hash).lock().read_if(key, now, view)
+    ) -> (Option<R>, Evicted<V>) {
+        self.call(key, now, |shard, key, _| shard.read_if(key, now, view))
+    }
+
+    /// The earliest deadline of any entry; [`Instant::NEVER`] if none has one.
+    #[must_use]
+    pub fn next_due(&self) -> Instant {
+        let due = self
+            .shards
+            .iter()
+            .map(|Padded(shard)| shard.lock().next_due());
+        due.min().unwrap_or(Instant::NEVER)
     }
 
     /// Counts a miss for a caller that found nothing by [`Store::read_if`] and asks no further.

@@ -83,8 +83,8 @@ struct Call<'a, 'py> {
 enum Sought<'py> {
     Found(Found<'py>),
     Miss(Miss<'py>),
-    /// Only Flask-Caching's own code knows what to make of the key.
-    Unusual,
+    /// The key is no str: Python is to answer with this one, and without a look if that is true.
+    Odd(Bound<'py, PyAny>, bool),
     /// There is no key.
     Uncacheable,
 }
@@ -194,7 +194,9 @@ impl<'py> Call<'_, 'py> {
         match self.seek(&store) {
             Ok(Sought::Found(found)) => self.deliver(found),
             Ok(Sought::Miss(miss)) => self.fill(&store, &miss),
-            Ok(Sought::Unusual) => self.by_upstream(),
+            Ok(Sought::Odd(made, alone)) => {
+                self.python(intern!(self.py(), "_answer_with"), (made, alone))
+            }
             Ok(Sought::Uncacheable) => self.python(intern!(self.py(), "_run_uncached"), ()),
             Err(error) if error.is_instance_of::<PyException>(self.py()) => {
                 let error = error.into_value(self.py());
@@ -235,12 +237,13 @@ impl<'py> Call<'_, 'py> {
         let mut key = Buffer::new();
         let mut alone = plan.forces_first && self.forces()?;
         let made = self.write_key(&mut key, store)?;
-        match made {
-            Known::Odd => return Ok(Sought::Unusual),
-            Known::None => return Ok(Sought::Uncacheable),
-            Known::Key | Known::Made(_) => {}
+        if let Known::None = made {
+            return Ok(Sought::Uncacheable);
         }
         alone = alone || (!plan.forces_first && self.forces()?);
+        if let Known::Odd(made) = made {
+            return Ok(Sought::Odd(made, alone));
+        }
         if !alone && let Some(found) = self.look(store, key.bytes(), &mut alone)? {
             return Ok(Sought::Found(found));
         }

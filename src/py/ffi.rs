@@ -125,8 +125,11 @@ pub(super) struct FunctionParts {
 }
 
 impl FunctionParts {
-    /// The parts that a function has now. Raises what the look-up of attributes raises.
-    pub(super) fn of(function: &Bound<'_, PyFunction>) -> PyResult<Self> {
+    /// The parts that a function has now. The defaults are held only if they are constant: others may refer
+    /// to the function, and the collector does not see what is held here.
+    ///
+    /// Raises what the look-up of attributes raises.
+    pub(super) fn of(function: &Bound<'_, PyFunction>, constant: bool) -> PyResult<Self> {
         let names = [
             "__module__",
             "__qualname__",
@@ -134,7 +137,7 @@ impl FunctionParts {
             "__defaults__",
             "__kwdefaults__",
         ];
-        let held: Vec<_> = names
+        let held: Vec<_> = names[..if constant { 5 } else { 3 }]
             .iter()
             .map(|name| function.getattr(*name).map(Bound::unbind))
             .collect::<PyResult<_>>()?;

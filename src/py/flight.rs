@@ -325,18 +325,28 @@ pub(super) fn fill_to_store_for(py: Python<'_>) -> PyResult<Option<Bound<'_, Fil
     current_fill(py)
 }
 
-/// The function of the innermost fill has returned, and its value is about to be stored.
+/// The function of the innermost fill has returned, and its value is about to be stored; or it is not any more.
 #[pyfunction]
-pub(super) fn _fill_returned(py: Python<'_>) -> PyResult<()> {
+#[pyo3(signature = (yes=true))]
+pub(super) fn _fill_returned(py: Python<'_>, yes: bool) -> PyResult<()> {
     if let Some(fill) = current_fill(py)? {
-        fill.get().returned.store(true, Ordering::Relaxed);
+        fill.get().returned.store(yes, Ordering::Relaxed);
     }
     Ok(())
+}
+
+/// Forks that led from the first process to this one.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// Tells a process from the one that it was forked from.
+pub(super) fn process_number() -> u64 {
+    FORKS.load(Ordering::Relaxed)
 }
 
 /// In a forked child: its parent's other threads, and what they led, are not here.
 #[pyfunction]
 pub(super) fn _forget_fills(py: Python<'_>) {
+    FORKS.fetch_add(1, Ordering::Relaxed);
     let forgotten = std::mem::take(&mut *FLIGHTS.lock());
     let own = current_fill(py).ok().flatten();
     let depth = own.map_or(0, |fill| fill.get().depth());

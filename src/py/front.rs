@@ -8,20 +8,30 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::ffi;
-use super::imports::{CURRENT_APP, CURRENT_REQUEST, IS_PLAIN};
+use super::imports::{ASKS_FOR_KEYS, CURRENT_APP, CURRENT_REQUEST, IS_PLAIN};
 use crate::core::sync::{AtomicBool, AtomicU32, AtomicUsize};
+
+/// How often any store was emptied: what was remembered of keys is then of no use.
+static CLEARS: AtomicU32 = AtomicU32::new(0);
+
+/// A store was emptied.
+pub(super) fn forget_keys() {
+    CLEARS.fetch_add(1, Ordering::Relaxed);
+}
 
 /// What `flask_rustcache.Cache` is built on; use that.
 #[pyclass(frozen, subclass, module = "flask_rustcache._native")]
 pub(super) struct CacheFront {
     /// The class version under which `plain` was found out; 0 = out of date.
     version: AtomicU32,
+    /// Counts the changes of the object's attributes.
+    changes: AtomicU32,
     /// May a call be answered without Flask-Caching's code?
     plain: AtomicBool,
     /// Are signals to be sent?
     signals: AtomicBool,
-    /// Does each key hold the function's source?
-    sources: AtomicBool,
+    /// Is each key to be asked for?
+    asks: AtomicBool,
     /// Where the application is that was set up last, which the cache object holds; 0 = unknown.
     app: AtomicUsize,
     /// Is this for the only cache of whichever application is present?
@@ -38,9 +48,10 @@ impl CacheFront {
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self {
             version: AtomicU32::new(0),
+            changes: AtomicU32::new(0),
             plain: AtomicBool::new(false),
             signals: AtomicBool::new(false),
-            sources: AtomicBool::new(false),
+            asks: AtomicBool::new(false),
             app: AtomicUsize::new(0),
             serves_any: AtomicBool::new(false),
             generation: AtomicU32::new(0),
@@ -54,14 +65,14 @@ impl CacheFront {
     ) -> PyResult<()> {
         slf.get().forget_app();
         ffi::set_attribute(slf.as_any(), name, Some(value))?;
-        slf.get().version.store(0, Ordering::Relaxed);
+        slf.get().touch();
         Ok(())
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
         slf.get().forget_app();
         ffi::set_attribute(slf.as_any(), name, None)?;
-        slf.get().version.store(0, Ordering::Relaxed);
+        slf.get().touch();
         Ok(())
     }
 
@@ -105,6 +116,12 @@ impl CacheFront {
         Ok((current, backend))
     }
 
+    /// An attribute was set or deleted.
+    fn touch(&self) {
+        self.changes.fetch_add(1, Ordering::Relaxed);
+        self.version.store(0, Ordering::Relaxed);
+    }
+
     /// Another one may be about to be set up.
     fn forget_app(&self) {
         self.app.store(0, Ordering::Relaxed);
@@ -122,9 +139,10 @@ impl CacheFront {
         Ok(this.plain.load(Ordering::Relaxed))
     }
 
-    /// The present state of the attributes; ask after [`Self::is_plain`].
+    /// The present state of the attributes, and of what any cache was emptied of; ask after [`Self::is_plain`].
     pub(super) fn generation(&self) -> u32 {
-        self.generation.load(Ordering::Relaxed)
+        let clears = CLEARS.load(Ordering::Relaxed);
+        self.generation.load(Ordering::Relaxed).wrapping_add(clears)
     }
 
     /// Is a hit to be told to Python? Ask after [`Self::is_plain`].
@@ -134,8 +152,10 @@ impl CacheFront {
         present: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<bool> {
         if slf.get().serves_any.load(Ordering::Relaxed) {
-            let tells = slf.call_method0(intern!(slf.py(), "_tells"))?;
-            return tells.is_truthy();
+            return match present {
+                Some(app) => Ok(sends_signals(app)? || debugs(app)?),
+                None => Ok(false),
+            };
         }
         let address = slf.get().app.load(Ordering::Relaxed);
         let app = match present.filter(|app| app.as_ptr().addr() == address) {
@@ -153,9 +173,9 @@ impl CacheFront {
         Ok(app)
     }
 
-    /// Does each key hold the function's source? Ask after [`Self::is_plain`].
-    pub(super) fn checks_sources(&self) -> bool {
-        self.sources.load(Ordering::Relaxed)
+    /// Is each key to be asked for? Ask after [`Self::is_plain`].
+    pub(super) fn asks_for_keys(&self) -> bool {
+        self.asks.load(Ordering::Relaxed)
     }
 
     #[cold]
@@ -165,15 +185,20 @@ impl CacheFront {
             Some(value) => value.is_truthy(),
             None => Ok(false),
         };
+        let changes = self.changes.load(Ordering::Relaxed);
+        // The look-up makes CPython give the class a version, if it has none.
+        let signals = is_set("enable_signals")?;
+        let version = ffi::type_version(front.as_any());
         let plain = IS_PLAIN.get(front.py())?.call1((front,))?.is_truthy()?;
         self.plain.store(plain, Ordering::Relaxed);
-        self.signals
-            .store(is_set("enable_signals")?, Ordering::Relaxed);
-        self.sources
-            .store(is_set("source_check")?, Ordering::Relaxed);
+        self.signals.store(signals, Ordering::Relaxed);
+        let asks = ASKS_FOR_KEYS.get(front.py())?.call1((front,))?;
+        self.asks.store(asks.is_truthy()?, Ordering::Relaxed);
         self.generation.fetch_add(1, Ordering::Relaxed);
-        self.version
-            .store(ffi::type_version(front.as_any()), Ordering::Relaxed);
+        // What was set meanwhile is found out about next time.
+        if self.changes.load(Ordering::Relaxed) == changes {
+            self.version.store(version, Ordering::Relaxed);
+        }
         Ok(())
     }
 }
@@ -185,18 +210,35 @@ fn only_backend<'py>(
     front: &Bound<'py, CacheFront>,
     app: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let py = front.py();
-    if let Some(app) = app {
-        let extensions = app.getattr(intern!(py, "extensions"))?;
-        if let Ok(caches) = extensions.get_item(intern!(py, "cache"))
-            && let Ok(caches) = caches.cast_into::<PyDict>()
-            && caches.len() == 1
-            && let Some((_, backend)) = caches.iter().next()
-        {
-            return Ok(backend);
-        }
+    if let Some(app) = app
+        && let Some((_, backend)) = only_cache(app)?
+    {
+        return Ok(backend);
     }
-    front.call_method0(intern!(py, "_find_backend"))
+    front.call_method0(intern!(front.py(), "_find_backend"))
+}
+
+/// An application's cache and its backend, if it has just one.
+fn only_cache<'py>(
+    app: &Bound<'py, PyAny>,
+) -> PyResult<Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
+    let py = app.py();
+    let extensions = app.getattr(intern!(py, "extensions"))?;
+    let Ok(caches) = extensions.get_item(intern!(py, "cache")) else {
+        return Ok(None);
+    };
+    let caches = caches.cast::<PyDict>()?;
+    Ok(caches.iter().next().filter(|_| caches.len() == 1))
+}
+
+/// Does an application's only cache send signals?
+fn sends_signals(app: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let Some((cache, _)) = only_cache(app)? else {
+        return Ok(false);
+    };
+    cache
+        .getattr(intern!(app.py(), "enable_signals"))?
+        .is_truthy()
 }
 
 /// Is the application in debug mode? Then each hit is logged.

@@ -48,7 +48,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 24] = [
+static ALL: [&Imported; 26] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -68,6 +68,8 @@ static ALL: [&Imported; 24] = [
     &CURRENT_APP,
     &CURRENT_REQUEST,
     &IS_PLAIN,
+    &ASKS_FOR_KEYS,
+    &MADE_KEY,
     &FILL_CONTEXT,
     &FLASK_REQUEST,
     &IN_EVENT_LOOP,
@@ -96,6 +98,9 @@ pub(super) static CACHED_RESPONSE: Imported = Imported::new("flask_caching", "Ca
 pub(super) static CURRENT_APP: Imported = Imported::new("flask_rustcache._compat", "CURRENT_APP");
 pub(super) static CURRENT_REQUEST: Imported =
     Imported::new("flask_rustcache._compat", "CURRENT_REQUEST");
+pub(super) static MADE_KEY: Imported = Imported::new("flask_rustcache._decorated", "MadeKey");
+pub(super) static ASKS_FOR_KEYS: Imported =
+    Imported::new("flask_rustcache._compat", "asks_for_keys");
 pub(super) static IS_PLAIN: Imported = Imported::new("flask_rustcache._compat", "is_plain");
 pub(super) static HTTP_EXCEPTION: Imported = Imported::new("werkzeug.exceptions", "HTTPException");
 pub(super) static METHOD_TYPE: Imported = Imported::new("types", "MethodType");

@@ -4,7 +4,7 @@
 //! lock the value is decoded, and what left the store is dropped, where `__del__` may call us again.
 
 pub(super) use decorated::Hit;
-pub(super) use records::InUse;
+pub(super) use versions::InUse;
 
 mod arithmetic;
 mod batch;
@@ -12,6 +12,7 @@ mod decorated;
 mod engine;
 mod inspect;
 mod records;
+mod versions;
 
 use std::sync::{Arc, OnceLock};
 
@@ -23,6 +24,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::errors::Error;
 use super::ffi;
+use super::front::forget_keys;
 use super::imports::{self, FALLBACK_ADD};
 use super::key::table::KeyTable;
 use super::key::text_bytes;
@@ -191,6 +193,7 @@ impl Store {
         let this = slf.get();
         let evicted = this.core()?.clear();
         this.records.clear();
+        forget_keys();
         this.bury(slf.py(), evicted);
         Ok(true)
     }

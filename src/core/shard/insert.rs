@@ -97,7 +97,12 @@ impl<V> Shard<V> {
     }
 
     /// Gives an entry other tags.
-    fn retag(&mut self, token: u32, tags: &[Hashed<'_>], evicted: &mut Evicted<V>) {
+    pub(in crate::core) fn retag(
+        &mut self,
+        token: u32,
+        tags: &[Hashed<'_>],
+        evicted: &mut Evicted<V>,
+    ) {
         let entry = self.slab.entry_mut(token);
         if tags.is_empty() && entry.tags.is_none() {
             return;

@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyDict, PyFunction, PyString, PyTuple};
 use super::{Call, Plan};
 use crate::core::sync::{Arc, AtomicU8, Mutex, Ordering};
 use crate::py::ffi;
-use crate::py::imports::FLASK_REQUEST;
+use crate::py::imports::{FLASK_REQUEST, MADE_KEY};
 use crate::py::key::buffer::Buffer;
 use crate::py::key::call::{Shape, write_call};
 use crate::py::remembered::Remembered;
@@ -69,8 +69,8 @@ pub(super) enum Known<'py> {
     Key,
     /// The key, and what Python made it as.
     Made(Bound<'py, PyAny>),
-    /// It is no str.
-    Odd,
+    /// It is no str: this.
+    Odd(Bound<'py, PyAny>),
     /// There is none: what this call returns is not to be cached.
     None,
 }
@@ -121,7 +121,7 @@ impl<'py> Call<'_, 'py> {
     ) -> PyResult<Known<'py>> {
         let rule = self.this.rule.as_ref().unwrap_or(&KeyRule::Asked);
         let asks = self.this.asks_for_key.load(Ordering::Relaxed);
-        if asks || self.this.cache.get().checks_sources() {
+        if asks || self.this.cache.get().asks_for_keys() {
             return self.make_key(to);
         }
         match rule {
@@ -301,11 +301,11 @@ impl<'py> Call<'_, 'py> {
         function: &Bound<'py, PyFunction>,
         generation: u32,
     ) -> PyResult<Arc<Shape>> {
-        let parts = ffi::FunctionParts::of(function)?;
         let shape: Shape = self
             .decorated
             .call_method0(intern!(self.py(), "_shape"))?
             .extract()?;
+        let parts = ffi::FunctionParts::of(function, shape.is_all)?;
         let kind = match shape.is_easy() {
             Some(false) => EASY_SHAPE,
             Some(true) => OWNED_SHAPE,
@@ -331,19 +331,27 @@ impl<'py> Call<'_, 'py> {
     #[cold]
     pub(super) fn make_key(&self, to: &mut Buffer) -> PyResult<Known<'py>> {
         let made = self.python(intern!(self.py(), "_make"), ())?;
-        let key = match made.cast::<PyTuple>() {
-            Ok(tuple) => tuple.get_item(0)?,
-            Err(_) => made.clone(),
+        let key = match parts_of(&made)? {
+            Some(parts) => parts.get_item(0)?,
+            None => made.clone(),
         };
         let Ok(key) = key.cast_exact::<PyString>() else {
-            return Ok(Known::Odd);
+            return Ok(Known::Odd(made));
         };
         let Ok(text) = key.to_str() else {
-            return Ok(Known::Odd);
+            return Ok(Known::Odd(made));
         };
         to.push(text.as_bytes());
         Ok(Known::Made(made))
     }
+}
+
+/// What Python made of a key, if that is more than the key: see `MadeKey`.
+pub(super) fn parts_of<'a, 'py>(
+    made: &'a Bound<'py, PyAny>,
+) -> PyResult<Option<&'a Bound<'py, PyTuple>>> {
+    let is_made = MADE_KEY.is(&made.get_type())?;
+    Ok(made.cast::<PyTuple>().ok().filter(|_| is_made))
 }
 
 impl State {

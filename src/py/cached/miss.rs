@@ -6,7 +6,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
-use super::keys::Known;
+use super::keys::{Known, parts_of};
 use super::{Call, Found, Sought};
 use crate::py::flight::{Caller, Claim, Place, Role};
 use crate::py::key::buffer::Buffer;
@@ -41,14 +41,17 @@ impl<'py> Call<'_, 'py> {
     ) -> PyResult<Sought<'py>> {
         let made = match known {
             Known::Made(made) => made,
-            Known::Odd | Known::None => return Ok(Sought::Unusual),
+            Known::Odd(made) => return Ok(Sought::Odd(made, alone)),
+            Known::None => return Ok(Sought::Uncacheable),
             Known::Key if !self.makes_parts() => {
                 PyString::new(self.py(), &String::from_utf8_lossy(key.bytes())).into_any()
             }
             Known::Key => {
                 let mut anew = Buffer::new();
-                let Known::Made(made) = self.make_key(&mut anew)? else {
-                    return Ok(Sought::Unusual);
+                let made = match self.make_key(&mut anew)? {
+                    Known::Made(made) => made,
+                    Known::Odd(made) => return Ok(Sought::Odd(made, alone)),
+                    Known::Key | Known::None => return Ok(Sought::Uncacheable),
                 };
                 if anew.bytes() != key.bytes() {
                     self.remember_anew(&anew, store);
@@ -90,12 +93,13 @@ impl<'py> Call<'_, 'py> {
                 looks = false;
             }
         }
-        let out = Store::ticket(store, &miss.key, &miss.tags)?;
+        let ticket = Store::ticket(store, &miss.key, &miss.tags)?;
         let claim = Claim {
-            ticket: out.ticket,
+            ticket: ticket.ticket,
             place,
             tags: miss.tags.clone(),
         };
+        let mut out = Some(ticket);
         let filling = fail_open(py, caller.begin(py, claim, flight).map(Some))?;
         let current = match &miss.versions {
             Some(versions) => Store::are_current(store, &miss.tags, versions)?,
@@ -110,8 +114,11 @@ impl<'py> Call<'_, 'py> {
         let result = match found {
             Some(found) => self.deliver(found),
             None if current => self.run(store, miss),
-            // Forgotten just now: what is computed has no place any more.
-            None => self.python(intern!(py, "_run_uncached"), ()),
+            None => {
+                // Forgotten just now: what is computed has no place any more, and is not stored.
+                drop(out.take());
+                self.run(store, miss)
+            }
         };
         let stored = Store::holds(store, &miss.key, self.this.plan.cache_none).unwrap_or(false);
         if let Some(filling) = filling {
@@ -160,7 +167,7 @@ impl<'py> Miss<'py> {
     fn new(key: &[u8], made: Bound<'py, PyAny>, alone: bool) -> PyResult<Self> {
         let mut tags = Vec::new();
         let mut versions = None;
-        if let Ok(parts) = made.cast::<PyTuple>() {
+        if let Some(parts) = parts_of(&made)? {
             for tag in parts.get_item(1)?.cast::<PyTuple>()? {
                 tags.push(text_bytes(tag.cast::<PyString>()?)?.into());
             }

@@ -10,7 +10,7 @@ use crate::py::value::Stored;
 
 /// Ways to the keys of calls that one decorated function remembers, at the least and at the most.
 const FEWEST_KEYS: usize = 1024;
-const MOST_KEYS: usize = 1 << 20;
+const MOST_KEYS: usize = 1 << 16;
 
 /// What is there for a key.
 pub(in crate::py) enum Hit<'py> {
@@ -58,10 +58,14 @@ impl Store {
     ) -> PyResult<Hit<'py>> {
         let (this, py) = (slf.get(), slf.py());
         let now = Self::begin(slf)?;
-        let found = this.core()?.read_if(key, now, |stored| match stored {
+        if this.records.are_due(now) {
+            this.purge_records(py, now);
+        }
+        let (found, evicted) = this.core()?.read_if(key, now, |stored| match stored {
             Stored::Shared(object) if object.is_none(py) && !none_counts => None,
             stored => Some(stored.share(py)),
         });
+        this.bury(py, evicted);
         match found {
             None => Ok(Hit::Absent),
             Some(Stored::Shared(object)) => Ok(Hit::Value(object.into_bound(py))),

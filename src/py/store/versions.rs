@@ -1,0 +1,302 @@
+//! What a store does with version records; see `records.rs`.
+
+use std::borrow::Cow;
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::Store;
+use super::inspect::{Entry, seconds_left};
+use super::records::Record;
+use crate::core::{Evicted, Instant, Lifetime, RemovalCause, When};
+use crate::py::key::text_bytes;
+use crate::py::value::Stored;
+
+/// How the keys of records end.
+const SUFFIX: &[u8] = b"_memver";
+
+/// The bytes of a key that a record may have.
+fn record_key<'a>(key: &'a Bound<'_, PyAny>) -> Option<Cow<'a, [u8]>> {
+    let text = key.cast::<PyString>().ok()?;
+    text_bytes(text).ok().filter(|text| text.ends_with(SUFFIX))
+}
+
+/// Keeps the records of a call from going while it is under way.
+pub(in crate::py) struct InUse<'a, 'py> {
+    store: &'a Bound<'py, Store>,
+    tags: &'a [Box<[u8]>],
+}
+
+impl<'a, 'py> InUse<'a, 'py> {
+    pub(in crate::py) fn begin(store: &'a Bound<'py, Store>, tags: &'a [Box<[u8]>]) -> Self {
+        for tag in tags {
+            store.get().records.begin_use(tag);
+        }
+        Self { store, tags }
+    }
+}
+
+impl Drop for InUse<'_, '_> {
+    fn drop(&mut self) {
+        for tag in self.tags {
+            self.store.get().records.end_use(tag);
+            self.store.get().end_unused_record(self.store.py(), tag);
+        }
+    }
+}
+
+impl Store {
+    /// The record under a key that the store itself knows nothing of.
+    #[inline]
+    pub(super) fn record<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        now: Instant,
+    ) -> Option<Bound<'py, PyAny>> {
+        self.record_entry(key, now).map(|(.., version)| version)
+    }
+
+    /// Removes the record under a key, with its entries; was there one?
+    #[inline]
+    pub(super) fn remove_record(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        now: Instant,
+    ) -> bool {
+        if slf.get().records.get().is_none() {
+            return false;
+        }
+        record_key(key).is_some_and(|text| Self::drop_version(slf, &text, now))
+    }
+
+    /// The same, with the seconds that it has left.
+    pub(super) fn record_entry<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        now: Instant,
+    ) -> Option<Entry<'py>> {
+        self.records.get()?;
+        let text = record_key(key)?;
+        let (version, lifetime) = self.records.find(&text, now)?;
+        let version = PyString::new(key.py(), &version).into_any();
+        Some((seconds_left(lifetime.stale_until, now), false, version))
+    }
+
+    /// The version under a record's key, or None.
+    pub(super) fn version(slf: &Bound<'_, Self>, key: &[u8]) -> PyResult<Option<String>> {
+        let now = Self::begin(slf)?;
+        let Some(records) = slf.get().records.get() else {
+            return Ok(None);
+        };
+        let (version, expired) = records.read(key, now, |record| record.version.clone());
+        slf.get().bury_records(slf.py(), expired);
+        Ok(version)
+    }
+
+    /// Makes a record that never expires, unless there is one; the version that is there then. What
+    /// Flask-Caching's own code left under the key, in the store, moves here.
+    pub(super) fn add_version(
+        slf: &Bound<'_, Self>,
+        key: &[u8],
+        version: &str,
+        of_instance: bool,
+    ) -> PyResult<String> {
+        let now = Self::begin(slf)?;
+        let records = slf.get().records.get_or_make()?;
+        let (left, lifetime) = slf.get().take_version(slf.py(), key, now)?;
+        let is_left = left.is_some();
+        let record = Record {
+            version: left.unwrap_or_else(|| version.into()),
+            of_instance,
+        };
+        let made = records.insert(key, record, lifetime, now, When::IfAbsent);
+        slf.get().bury_records(slf.py(), made.evicted);
+        let records = &slf.get().records;
+        let version = records.version(key, now).unwrap_or_else(|| version.into());
+        records.has_version(&version, key);
+        if is_left {
+            slf.get().tag_entries_of(slf.py(), &version, now)?;
+        }
+        Ok(version)
+    }
+
+    /// Entries that Flask-Caching's own code stored belong to their records from now on.
+    fn tag_entries_of(&self, py: Python<'_>, version: &str, now: Instant) -> PyResult<()> {
+        let core = self.core()?;
+        for key in core.keys(now) {
+            let records = self.records.of_entry(&key);
+            let ends = key
+                .windows(version.len())
+                .any(|part| part == version.as_bytes());
+            if ends && !records.is_empty() {
+                let tags: Vec<&[u8]> = records.iter().map(AsRef::as_ref).collect();
+                self.bury(py, core.retag(&key, &tags, now));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a version out of the store, with its lifetime.
+    fn take_version(
+        &self,
+        py: Python<'_>,
+        key: &[u8],
+        now: Instant,
+    ) -> PyResult<(Option<String>, Lifetime)> {
+        let core = self.core()?;
+        let held = core.peek(key, now, |stored, lifetime| (stored.share(py), lifetime));
+        let Some((Stored::Shared(object), lifetime)) = held else {
+            return Ok((None, Lifetime::NEVER));
+        };
+        let version = object.extract::<String>(py).ok();
+        self.bury(py, core.remove(key, now).1);
+        Ok((version, lifetime))
+    }
+
+    /// A value for the key of a record: it becomes the record's version, unless it is to be stored only where
+    /// there is none. Was it stored? None if that is up to the store.
+    pub(super) fn put_version(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        (lifetime, when): (Lifetime, When),
+    ) -> PyResult<Option<bool>> {
+        let this = slf.get();
+        let Some(records) = this.records.get() else {
+            return Ok(None);
+        };
+        let Some(text) = record_key(key) else {
+            return Ok(None);
+        };
+        let now = Self::begin(slf)?;
+        let held = records.peek(&text, now, |record, _| {
+            (record.version.clone(), record.of_instance)
+        });
+        let Some((old, of_instance)) = held else {
+            return Ok(None);
+        };
+        if when == When::IfAbsent {
+            return Ok(Some(false));
+        }
+        let Ok(version) = value.extract::<String>() else {
+            // No version: the record goes, and the store keeps the value.
+            Self::drop_version(slf, &text, now);
+            return Ok(None);
+        };
+        let is_new = version != old;
+        let record = Record {
+            version,
+            of_instance,
+        };
+        if is_new {
+            this.records.has_version(&record.version, &text);
+        }
+        let replaced = records.insert(&text, record, lifetime, now, When::Always);
+        if is_new {
+            this.records.had_version(&old);
+            this.bury_records(slf.py(), replaced.evicted);
+            this.let_tag_go(slf.py(), &text);
+        }
+        Ok(Some(true))
+    }
+
+    /// Gives a record a new lifetime, if it still has that version.
+    pub(super) fn keep_version(
+        slf: &Bound<'_, Self>,
+        key: &[u8],
+        version: &str,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        let now = Self::begin(slf)?;
+        let Some(records) = this.records.get() else {
+            return Ok(());
+        };
+        let lifetime = this.timeout(timeout)?.lifetime(now);
+        let ticket = records.ticket(key, &[]);
+        let held = records.peek(key, now, |record, _| {
+            (&*record.version == version).then_some(record.of_instance)
+        });
+        if let (Some(lifetime), Some(of_instance)) = (lifetime, held.flatten()) {
+            let record = Record {
+                version: version.into(),
+                of_instance,
+            };
+            let kept = records.insert(key, record, lifetime, now, When::IfTicket(ticket));
+            this.bury_records(slf.py(), kept.evicted);
+        }
+        records.end_ticket(key, &[]);
+        this.records.watch_due();
+        Ok(())
+    }
+
+    /// Lets a record go, and its entries with it; was there one?
+    pub(super) fn drop_version(slf: &Bound<'_, Self>, key: &[u8], now: Instant) -> bool {
+        let this = slf.get();
+        let Some(records) = this.records.get() else {
+            return false;
+        };
+        let (found, gone) = records.remove(key, now);
+        this.bury_records(slf.py(), gone);
+        // Also where there was none: somebody may be about to store.
+        this.let_tag_go(slf.py(), key);
+        found
+    }
+
+    /// Are these the versions that the records have, one after the other?
+    pub(in crate::py) fn are_current(
+        slf: &Bound<'_, Self>,
+        tags: &[Box<[u8]>],
+        versions: &str,
+    ) -> PyResult<bool> {
+        let now = Self::begin(slf)?;
+        let mut rest = versions;
+        for tag in tags {
+            let version = slf.get().records.version(tag, now);
+            match version.and_then(|version| rest.strip_prefix(&*version)) {
+                Some(after) => rest = after,
+                None => return Ok(false),
+            }
+        }
+        Ok(rest.is_empty())
+    }
+
+    /// Removes the entries that carry a tag, and lets nothing under way store another.
+    pub(super) fn let_tag_go(&self, py: Python<'_>, tag: &[u8]) {
+        if let Ok(core) = self.core() {
+            self.bury(py, core.remove_tag(tag));
+        }
+    }
+
+    /// The entries of records that went, go.
+    fn bury_records(&self, py: Python<'_>, gone: Evicted<Record>) {
+        for removed in gone {
+            // One that another took the place of is still there.
+            if removed.cause != RemovalCause::Replaced {
+                self.records.had_version(&removed.value.version);
+                self.let_tag_go(py, &removed.key);
+            }
+        }
+    }
+
+    /// Lets go what is due, with its entries.
+    pub(super) fn purge_records(&self, py: Python<'_>, now: Instant) {
+        if let Some(records) = self.records.get() {
+            self.bury_records(py, records.purge_expired(now));
+            self.records.watch_due();
+        }
+    }
+
+    /// An instance's record goes with its last entry.
+    pub(super) fn end_unused_record(&self, py: Python<'_>, key: &[u8]) {
+        let start = Instant::from_nanos(0);
+        let (Some(records), Ok(core)) = (self.records.get(), self.core()) else {
+            return;
+        };
+        let of_instance = records.peek(key, start, |record, _| record.of_instance);
+        if of_instance == Some(true) && !self.records.is_in_use(key) && !core.has_tag(key) {
+            // Whoever read the version just now is too late.
+            self.bury_records(py, records.remove(key, start).1);
+        }
+    }
+}
