@@ -82,7 +82,7 @@ struct Call<'a, 'py> {
 /// What a look into the cache came to.
 enum Sought<'py> {
     Found(Found<'py>),
-    Miss(Miss<'py>),
+    Miss(Box<Miss<'py>>),
     /// The key is no str: Python is to answer with this one, and without a look if that is true.
     Odd(Bound<'py, PyAny>, bool),
     /// There is no key.
@@ -231,7 +231,8 @@ impl<'py> Call<'_, 'py> {
         Ok((has_all && Store::is_plain(&store)?).then_some(store))
     }
 
-    #[inline]
+    /// Not part of the caller's frame, which stays on the stack while the function runs.
+    #[inline(never)]
     fn seek(&self, store: &Bound<'py, Store>) -> PyResult<Sought<'py>> {
         let plan = &self.this.plan;
         let mut key = Buffer::new();
@@ -343,19 +344,25 @@ impl<'py> Call<'_, 'py> {
     where
         A: IntoPyObject<'py, Target = PyTuple, Output = Bound<'py, PyTuple>, Error: Into<PyErr>>,
     {
+        let first = first.into_pyobject(self.py()).map_err(Into::into)?;
+        let (method, arguments) = self.python_call(name, &first)?;
+        call_python(&method, &arguments, None)
+    }
+
+    #[inline(never)]
+    fn python_call(
+        &self,
+        name: &Bound<'py, PyString>,
+        first: &Bound<'py, PyTuple>,
+    ) -> PyResult<(Bound<'py, PyAny>, Bound<'py, PyTuple>)> {
         let py = self.py();
-        let mut all: Vec<Bound<'py, PyAny>> = first
-            .into_pyobject(py)
-            .map_err(Into::into)?
-            .iter()
-            .collect();
+        let mut all: Vec<Bound<'py, PyAny>> = first.iter().collect();
         all.push(self.args.clone().into_any());
         all.push(match self.kwargs {
             Some(kwargs) => kwargs.clone().into_any(),
             None => PyDict::new(py).into_any(),
         });
-        let method = self.decorated.getattr(name)?;
-        call_python(&method, &PyTuple::new(py, all)?, None)
+        Ok((self.decorated.getattr(name)?, PyTuple::new(py, all)?))
     }
 
     /// Flask-Caching's own decorated function answers.

@@ -3,7 +3,7 @@
 //! Each verb has two phases. Under the lock (inside the core) nothing happens but a reference-count bump. Out of the
 //! lock the value is decoded, and what left the store is dropped, where `__del__` may call us again.
 
-pub(super) use decorated::Hit;
+pub(super) use decorated::{Hit, OutTicket};
 pub(super) use versions::InUse;
 
 mod arithmetic;

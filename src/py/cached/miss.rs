@@ -8,10 +8,10 @@ use pyo3::types::{PyString, PyTuple};
 
 use super::keys::{Known, parts_of};
 use super::{Call, Found, Sought};
-use crate::py::flight::{Caller, Claim, Place, Role};
+use crate::py::flight::{Caller, Claim, Filling, Place, Role};
 use crate::py::key::buffer::Buffer;
 use crate::py::key::text_bytes;
-use crate::py::store::{InUse, Store};
+use crate::py::store::{InUse, OutTicket, Store};
 
 /// What was not found.
 pub(super) struct Miss<'py> {
@@ -24,6 +24,17 @@ pub(super) struct Miss<'py> {
     versions: Option<String>,
     /// The caller wants a value of its own.
     alone: bool,
+}
+
+/// A fill that has begun, and its ticket; None where the way to it failed.
+type Fillings<'a, 'py> = Option<Box<(Option<Filling<'py>>, Option<OutTicket<'a, 'py>>)>>;
+
+/// What is to be done about a miss.
+enum Prepared<'a, 'py> {
+    /// Nothing: another caller has stored it.
+    Found(Box<Found<'py>>),
+    /// Run the function.
+    Filling(Fillings<'a, 'py>),
 }
 
 /// A caller, what it is to do, and how long it waits, in seconds.
@@ -59,73 +70,95 @@ impl<'py> Call<'_, 'py> {
                         return Ok(Sought::Found(found));
                     }
                 }
-                return Miss::new(anew.bytes(), made, alone).map(Sought::Miss);
+                return Miss::new(anew.bytes(), made, alone)
+                    .map(Box::new)
+                    .map(Sought::Miss);
             }
         };
-        Miss::new(key.bytes(), made, alone).map(Sought::Miss)
+        Miss::new(key.bytes(), made, alone)
+            .map(Box::new)
+            .map(Sought::Miss)
     }
 
     /// Runs the function, or waits for somebody who is running it and looks again, once.
+    ///
+    /// This frame stays on the stack while the function runs, which may come back here: it is kept small.
     pub(super) fn fill(
         &self,
         store: &Bound<'py, Store>,
         miss: &Miss<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let py = self.py();
         let records = InUse::begin(store, &miss.tags);
+        let filling = match self.prepare(store, miss)? {
+            Prepared::Found(found) => return self.deliver(*found),
+            Prepared::Filling(filling) => filling,
+        };
+        let result = self.run(store, miss);
+        self.finish(store, miss, filling);
+        drop(records);
+        result
+    }
+
+    /// All that comes before the function runs.
+    #[inline(never)]
+    fn prepare<'a>(
+        &self,
+        store: &'a Bound<'py, Store>,
+        miss: &'a Miss<'py>,
+    ) -> PyResult<Prepared<'a, 'py>> {
+        let py = self.py();
         let place = Store::place(store, miss.key.clone());
         let asked = self.role(&place, miss.alone);
         let Some((caller, role, patience)) = fail_open(py, asked)? else {
-            return self.run(store, miss);
+            return Ok(Prepared::Filling(None));
         };
-        let mut flight = None;
-        let mut looks = true;
-        match role {
-            Role::Lead(number) => flight = Some(number),
-            Role::Alone => looks = false,
+        let flight = match role {
+            Role::Lead(number) => Some(number),
+            Role::Alone => None,
             Role::Follow(follower) => {
                 fail_open(py, follower.wait(patience))?;
                 drop(follower);
                 if let Some(found) = self.look_again(store, miss)? {
                     Store::count_coalesced(store);
-                    return self.deliver(found);
+                    return Ok(Prepared::Found(Box::new(found)));
                 }
-                looks = false;
+                None
             }
-        }
+        };
         let ticket = Store::ticket(store, &miss.key, &miss.tags)?;
         let claim = Claim {
             ticket: ticket.ticket,
             place,
             tags: miss.tags.clone(),
         };
-        let mut out = Some(ticket);
         let filling = fail_open(py, caller.begin(py, claim, flight).map(Some))?;
-        let current = match &miss.versions {
+        // Somebody may have stored it while this caller came to lead.
+        if flight.is_some()
+            && let Some(found) = self.look_again(store, miss)?
+        {
+            if let Some(filling) = filling {
+                filling.finish(true);
+            }
+            return Ok(Prepared::Found(Box::new(found)));
+        }
+        let is_current = match &miss.versions {
             Some(versions) => Store::are_current(store, &miss.tags, versions)?,
             None => true,
         };
-        // Somebody may have stored it while this caller came to lead.
-        let found = if looks && flight.is_some() {
-            self.look_again(store, miss)?
-        } else {
-            None
-        };
-        let result = match found {
-            Some(found) => self.deliver(found),
-            None if current => self.run(store, miss),
-            None => {
-                // Forgotten just now: what is computed has no place any more, and is not stored.
-                drop(out.take());
-                self.run(store, miss)
-            }
-        };
-        let stored = Store::holds(store, &miss.key, self.this.plan.cache_none).unwrap_or(false);
-        if let Some(filling) = filling {
+        // Where it was forgotten just now, what is computed has no place any more, and is not stored: its
+        // ticket is given back.
+        let ticket = is_current.then_some(ticket);
+        Ok(Prepared::Filling(Some(Box::new((filling, ticket)))))
+    }
+
+    /// The function has returned, or raised.
+    #[inline(never)]
+    fn finish(&self, store: &Bound<'py, Store>, miss: &Miss<'py>, filling: Fillings<'_, 'py>) {
+        let none_counts = self.this.plan.cache_none;
+        let stored = Store::holds(store, &miss.key, none_counts).unwrap_or(false);
+        if let Some((Some(filling), _ticket)) = filling.map(|boxed| *boxed) {
             filling.finish(stored);
         }
-        drop((out, records));
-        result
     }
 
     /// Looks again for what was not found; what fails fails open.
