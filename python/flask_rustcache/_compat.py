@@ -67,7 +67,9 @@ def asks_for_keys(cache: Any) -> bool:
 
     Sources change, and so may what an application's own hash method depends on.
     """
-    return bool(getattr(cache, "source_check", False)) or not hashes_plainly(cache.hash_method)
+    return bool(getattr(cache, "source_check", False)) or not hashes_plainly(
+        getattr(cache, "hash_method", None)
+    )
 
 
 def hashes_plainly(method: Any) -> bool:
