@@ -129,13 +129,94 @@ fn a_raised_bound_raises_what_the_policy_protects() {
 #[test]
 fn whoever_comes_back_soon_is_kept() {
     let store = store(100, 1);
-    put(&store, 0, Lifetime::NEVER);
-    (1_000..1_101).for_each(|key| put(&store, key, Lifetime::NEVER));
-    assert!(!is_held(&store, 0));
-    put(&store, 0, Lifetime::NEVER);
+    (1_000..1_200).for_each(|key| put(&store, key, Lifetime::NEVER));
+    (0..8).for_each(|key| put(&store, key, Lifetime::NEVER));
+    (1_200..1_250).for_each(|key| put(&store, key, Lifetime::NEVER));
+    let gone: Vec<u32> = (0..8).filter(|&key| !is_held(&store, key)).collect();
+    assert!(gone.len() > 4);
+    for &key in &gone {
+        put(&store, key, Lifetime::NEVER);
+    }
     (2_000..3_000).for_each(|key| put(&store, key, Lifetime::NEVER));
-    assert!(is_held(&store, 0));
-    assert!(!is_held(&store, 1_100));
+    assert!(gone.iter().all(|&key| is_held(&store, key)));
+    assert!(!is_held(&store, 1_249));
+}
+
+/// Without that, the first entries of a store would stay as long as nothing is asked for twice.
+#[test]
+fn entries_without_any_use_give_way_in_the_end() {
+    let store = store(100, 1);
+    (0..1_000).for_each(|key| put(&store, key, Lifetime::NEVER));
+    assert!((0..100).all(|key| !is_held(&store, key)));
+}
+
+/// The duel at work: nobody of a loop gives way to somebody who is asked for as seldom.
+#[test]
+fn a_loop_longer_than_the_store_is_served_in_part() {
+    let trace: Vec<u32> = (0..1_011).cycle().take(50_000).collect();
+    for (shards, least) in [(1, 0.42), (4, 0.40)] {
+        let ratio = replay(&store(500, shards), &trace);
+        assert!(ratio > least, "{ratio} with {shards} shards");
+    }
+}
+
+#[test]
+fn a_loop_little_longer_than_the_store_is_served_nearly() {
+    let trace: Vec<u32> = (0..600).cycle().take(50_000).collect();
+    let ratio = replay(&store(500, 1), &trace);
+    assert!(ratio > 0.65, "{ratio}");
+}
+
+/// Each key is asked for again some forty misses later, then no more: nothing but recency helps.
+#[test]
+fn recency_is_served_nearly_as_well_as_by_a_plain_queue() {
+    let trace: Vec<u32> = (40..40_000_u32).flat_map(|i| [i, i - 40]).collect();
+    let (ours, fifo) = (replay(&store(100, 1), &trace), replay_fifo(100, &trace));
+    assert!(ours > fifo - 0.05, "{ours} against {fifo}");
+}
+
+/// A hot set of 400 keys at 500 entries, and a million keys that are asked for once: in one go, then in between.
+#[test]
+fn a_scan_of_a_million_leaves_the_hit_ratio_as_it_was() {
+    let store = store(500, 1);
+    let hot: Vec<u32> = (0..400).collect();
+    let ratio = |store: &Store<u32>| {
+        let before = store.stats().hits;
+        replay(store, &hot.repeat(5));
+        ratio(store.stats().hits - before, 2_000)
+    };
+    replay(&store, &hot.repeat(5));
+    (0..1_000).for_each(|i| put(&store, 1_000_000 + i, Lifetime::NEVER));
+    let before = ratio(&store);
+    (0..1_000_000).for_each(|i| put(&store, 2_000_000 + i, Lifetime::NEVER));
+    let after = ratio(&store);
+    assert!(after > before - 0.02, "{before}, then {after}");
+}
+
+/// Half of the keys are forgotten, half are new, and all within what the policy has learned.
+#[test]
+fn a_new_hot_set_takes_over() {
+    let store = store(200, 1);
+    replay(&store, &(0..150).collect::<Vec<_>>().repeat(20));
+    let hot: Vec<u32> = (10_000..10_150).collect();
+    replay(&store, &hot.repeat(20));
+    let held = hot.iter().filter(|&&key| is_held(&store, key)).count();
+    assert!(held > 140, "{held} of 150");
+}
+
+#[test]
+fn a_lowered_bound_is_kept_and_what_is_hot_survives() {
+    let store = store(1_000, 1);
+    replay(&store, &(0..950).collect::<Vec<_>>());
+    (0..5).for_each(|_| replay_hot(&store, 900..950));
+    drop(store.set_max_entries(100).unwrap());
+    assert_eq!((store.stats().entries, store.validate()), (100, Ok(())));
+    let held = (900..950).filter(|&key| is_held(&store, key)).count();
+    assert!(held > 40, "{held} of 50");
+}
+
+fn replay_hot(store: &Store<u32>, keys: std::ops::Range<u32>) {
+    keys.for_each(|key| assert!(get(store, key, START)));
 }
 
 /// Trap G2.
@@ -159,7 +240,11 @@ fn entries_that_never_expire_survive_as_well_as_others_do() {
             .filter(|k| k % 2 == parity && is_held(&store, *k))
             .count()
     };
-    assert_eq!((survivors(0), survivors(1)), (25, 25));
+    let (never, later) = (survivors(0), survivors(1));
+    assert!(
+        never.abs_diff(later) <= 2 && never > 20,
+        "{never} and {later}"
+    );
 }
 
 #[test]

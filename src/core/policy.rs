@@ -12,9 +12,21 @@
 //! * `remove(slab, token)`: an entry leaves, for whatever cause.
 //! * `validate(slab)`: recomputes every invariant from scratch.
 //!
-//! The policy keeps what it needs per entry in the entry (`links[POLICY]`, `queue`, `frequency`).
+//! The policy keeps what it needs per entry in the entry (`links[POLICY]`, `queue`, `frequency`). The other
+//! files are its parts: `history` remembers keys, `balance` and `comebacks` learn from them.
 
-mod ghost;
-mod s3fifo;
+mod balance;
+mod comebacks;
+mod history;
+mod s3duel;
 
-pub(super) use s3fifo::S3Fifo as Policy;
+pub(super) use s3duel::S3Duel as Policy;
+
+/// A hash for tests: `SplitMix64`.
+#[cfg(test)]
+const fn hash(key: u64) -> u64 {
+    let z = key.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}

@@ -149,7 +149,8 @@ impl Store {
         let Some(lifetime) = timeout.lifetime(now) else {
             return Self::put_dead(slf, key, now, when);
         };
-        if let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
+        let has_records = this.records.get().is_some();
+        if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
             return Ok(stored);
         }
         // A value that was long in the making may not be wanted any more; a condition of its own comes first.
@@ -162,7 +163,11 @@ impl Store {
             let claim = fill
                 .as_ref()
                 .and_then(|fill| fill.get().claim(this.number, key));
-            let records = this.records.of_entry(key);
+            let records = if has_records {
+                this.records.of_entry(key)
+            } else {
+                Vec::new()
+            };
             let Inserted { stored, evicted } = match claim {
                 None if records.is_empty() => core.insert(key, stored, lifetime, now, when),
                 None => {
