@@ -299,7 +299,7 @@ def test_the_processs_cache_has_the_usual_bounds():
         assert usual() == (0, 2)
         for many in range(1_000):
             usual(many)
-    assert len(CURRENT.cache) in {500, 501}
+        assert len(CURRENT.cache) in {500, 501}
 
 
 @pytest.mark.parametrize("kind", BOTH)
