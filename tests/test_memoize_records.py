@@ -2,7 +2,7 @@
 
 import pytest
 
-from ._apps import backend_of, build
+from ._apps import CACHES, backend_of, build
 from ._memo import Item, entries, key_of, record_of, record_of_instance, records
 
 
@@ -276,3 +276,23 @@ def test_records_do_not_count_against_the_bound():
     for number in range(100):
         shop.cache.set(f"other {number}", number)
         assert len(shop.keys()) <= 9
+
+
+@pytest.mark.parametrize("cache_class", CACHES)
+def test_a_value_put_by_hand_is_forgotten_with_its_instance(cache_class):
+    """Also where nothing else of the instance was ever stored."""
+    _, cache, runs = build(cache_class)
+
+    class Basket:
+        def __repr__(self):
+            return "basket"
+
+        @cache.memoize(60)
+        def total(self, a):
+            return runs.count("total")
+
+    basket = Basket()
+    cache.set(Basket.total.make_cache_key(Basket.total.uncached, basket, 1), "by hand")
+    assert basket.total(1) == "by hand"
+    cache.delete_memoized(basket.total)
+    assert basket.total(1) == 1

@@ -49,9 +49,14 @@ class Versions(flask_caching.Cache):
                 self._keep(records, more.get("timeout", 0))
             return name, versions
         name, instance = self._names(f, args, more.get("args_to_ignore"))
-        dropped = backend._drop_version(self._memvname(name if instance is None else instance))
+        record = self._memvname(name if instance is None else instance)
+        dropped = backend._drop_version(record)
         if dropped and reset and instance is None:
-            backend._add_version(self._memvname(name), self._memoize_make_version_hash(), False)
+            backend._add_version(record, self._memoize_make_version_hash(), False)
+        version = backend._version(self._memvname(name))
+        if not dropped and instance is not None and version is not None:
+            # The instance had no entry of ours; but somebody may have put one under its key.
+            backend._remove_ending(version + _derived(version, record))
         return name, None
 
     def _find_versions(

@@ -120,6 +120,16 @@ impl Store {
         Ok(version)
     }
 
+    /// Removes all entries whose key ends so.
+    pub(super) fn remove_ending(slf: &Bound<'_, Self>, suffix: &[u8]) -> PyResult<()> {
+        let now = Self::begin(slf)?;
+        let core = slf.get().core()?;
+        for key in core.keys(now).iter().filter(|key| key.ends_with(suffix)) {
+            slf.get().bury(slf.py(), core.remove(key, now).1);
+        }
+        Ok(())
+    }
+
     /// Entries that Flask-Caching's own code stored belong to their records from now on.
     fn tag_entries_of(&self, py: Python<'_>, version: &str, now: Instant) -> PyResult<()> {
         let core = self.core()?;
