@@ -278,7 +278,7 @@ def test_records_do_not_count_against_the_bound():
         assert len(shop.keys()) <= 9
 
 
-@pytest.mark.parametrize("cache_class", CACHES)
+@pytest.mark.parametrize("cache_class", CACHES.values(), ids=CACHES)
 def test_a_value_put_by_hand_is_forgotten_with_its_instance(cache_class):
     """Also where nothing else of the instance was ever stored."""
     _, cache, runs = build(cache_class)
