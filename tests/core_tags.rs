@@ -149,3 +149,14 @@ fn what_is_done_to_others_stops_no_fill() {
         assert!(!put(&store, 1, &[7], When::IfTicket(ticket)).0);
     }
 }
+
+#[test]
+fn an_entry_may_be_given_more_tags() {
+    let store = store(10, 1);
+    drop(put(&store, 1, &[7], When::Always));
+    drop(store.add_tags(&[1], &[&[7], &[8]], NOW));
+    drop(store.add_tags(&[2], &[&[9]], NOW));
+    store.validate().expect("sound");
+    assert!(store.has_tag(&[7]) && store.has_tag(&[8]) && !store.has_tag(&[9]));
+    assert_eq!(store.remove_tag(&[8]).len(), 1);
+}

@@ -216,12 +216,12 @@ impl<V> Store<V> {
         self.shard(key.hash).lock().ticket(key, &tags)
     }
 
-    /// Gives a live entry other tags. Whose value it is, and how long it lives, stays.
-    pub fn retag(&self, key: &[u8], tags: &[&[u8]], now: Instant) -> Evicted<V> {
+    /// Gives a live entry more tags. Its value, and how long it lives, stay.
+    pub fn add_tags(&self, key: &[u8], tags: &[&[u8]], now: Instant) -> Evicted<V> {
         let tags = self.all_hashed(tags);
         let ((), evicted) = self.call(key, now, |shard, key, evicted| {
             if let Some(token) = shard.find_live(key, now, evicted) {
-                shard.retag(token, &tags, evicted);
+                shard.add_tags(token, &tags, evicted);
             }
         });
         evicted

@@ -23,7 +23,7 @@ use super::key::buffer::Buffer;
 use super::store::{Hit, Store};
 use crate::core::sync::{AtomicBool, AtomicU8, Ordering};
 use keys::{KeyRule, Known};
-use miss::Miss;
+use miss::{Miss, own_entry};
 
 /// What the decorator was asked for; see `_decorated.py`.
 #[derive(FromPyObject)]
@@ -246,6 +246,9 @@ impl<'py> Call<'_, 'py> {
             return Ok(Sought::Odd(made, alone));
         }
         if !alone && let Some(found) = self.look(store, key.bytes(), &mut alone)? {
+            if let Known::Made(made) = &made {
+                own_entry(store, key.bytes(), made)?;
+            }
             return Ok(Sought::Found(found));
         }
         self.miss(store, &key, made, alone)

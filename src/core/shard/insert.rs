@@ -96,13 +96,25 @@ impl<V> Shard<V> {
         self.leave(Key::default(), value, RemovalCause::Replaced, evicted);
     }
 
-    /// Gives an entry other tags.
-    pub(in crate::core) fn retag(
+    /// Gives an entry more tags.
+    pub(in crate::core) fn add_tags(
         &mut self,
         token: u32,
         tags: &[Hashed<'_>],
         evicted: &mut Evicted<V>,
     ) {
+        let old = self.slab.entry(token).tags().to_vec();
+        // Their hashes are of no use here.
+        let mut all: Vec<_> = old.iter().map(|bytes| Hashed { hash: 0, bytes }).collect();
+        all.extend(
+            tags.iter()
+                .filter(|tag| !old.iter().any(|old| **old == *tag.bytes)),
+        );
+        self.retag(token, &all, evicted);
+    }
+
+    /// Gives an entry other tags.
+    fn retag(&mut self, token: u32, tags: &[Hashed<'_>], evicted: &mut Evicted<V>) {
         let entry = self.slab.entry_mut(token);
         if tags.is_empty() && entry.tags.is_none() {
             return;

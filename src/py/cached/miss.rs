@@ -67,6 +67,7 @@ impl<'py> Call<'_, 'py> {
                 if anew.bytes() != key.bytes() {
                     self.remember_anew(&anew, store);
                     if !alone && let Some(found) = self.look(store, anew.bytes(), &mut alone)? {
+                        own_entry(store, anew.bytes(), &made)?;
                         return Ok(Sought::Found(found));
                     }
                 }
@@ -198,22 +199,43 @@ impl<'py> Call<'_, 'py> {
 
 impl<'py> Miss<'py> {
     fn new(key: &[u8], made: Bound<'py, PyAny>, alone: bool) -> PyResult<Self> {
-        let mut tags = Vec::new();
-        let mut versions = None;
-        if let Some(parts) = parts_of(&made)? {
-            for tag in parts.get_item(1)?.cast::<PyTuple>()? {
-                tags.push(text_bytes(tag.cast::<PyString>()?)?.into());
-            }
-            versions = parts.get_item(2)?.extract()?;
-        }
+        let versions = match parts_of(&made)? {
+            Some(parts) => parts.get_item(2)?.extract()?,
+            None => None,
+        };
         Ok(Self {
             key: key.to_vec(),
+            tags: tags_of(&made)?,
             made,
-            tags,
             versions,
             alone,
         })
     }
+}
+
+/// What an entry is to be let go by.
+fn tags_of(made: &Bound<'_, PyAny>) -> PyResult<Vec<Box<[u8]>>> {
+    let mut tags = Vec::new();
+    if let Some(parts) = parts_of(made)? {
+        for tag in parts.get_item(1)?.cast::<PyTuple>()? {
+            tags.push(text_bytes(tag.cast::<PyString>()?)?.into());
+        }
+    }
+    Ok(tags)
+}
+
+/// Whoever stored it, an entry that a function finds is forgotten with the function.
+#[cold]
+pub(super) fn own_entry(
+    store: &Bound<'_, Store>,
+    key: &[u8],
+    made: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    let tags = tags_of(made)?;
+    if tags.is_empty() {
+        return Ok(());
+    }
+    Store::add_tags(store, key, &tags)
 }
 
 /// The function runs even if the way to it fails; but what interrupts the caller does so.

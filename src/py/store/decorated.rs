@@ -92,6 +92,19 @@ impl Store {
         }
     }
 
+    /// Has an entry let go by these tags, too.
+    pub(in crate::py) fn add_tags(
+        slf: &Bound<'_, Self>,
+        key: &[u8],
+        tags: &[Box<[u8]>],
+    ) -> PyResult<()> {
+        let now = Self::begin(slf)?;
+        let tags: Vec<&[u8]> = tags.iter().map(AsRef::as_ref).collect();
+        let evicted = slf.get().core()?.add_tags(key, &tags, now);
+        slf.get().bury(slf.py(), evicted);
+        Ok(())
+    }
+
     /// A decorated function found nothing, and runs.
     pub(in crate::py) fn count_miss(slf: &Bound<'_, Self>) -> PyResult<()> {
         slf.get().core()?.count_miss();

@@ -140,7 +140,7 @@ impl Store {
                 .any(|part| part == version.as_bytes());
             if ends && !records.is_empty() {
                 let tags: Vec<&[u8]> = records.iter().map(AsRef::as_ref).collect();
-                self.bury(py, core.retag(&key, &tags, now));
+                self.bury(py, core.add_tags(&key, &tags, now));
             }
         }
         Ok(())
