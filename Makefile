@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench stress
+.PHONY: help demo serve dev core test lint fmt bench simulate stress
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -56,6 +56,10 @@ fmt: $(VENV)/ready ## format Rust and Python
 bench: dev ## measure side by side with the peers (use an optimised Python, such as Debian's)
 	$(PY) benches/run.py $(ARGS)
 
+simulate: ## hit ratios by eviction policy and trace (needs xz; see docs/eviction.md)
+	cargo bench --bench simulator -- $(ARGS)
+
 stress: dev ## the threaded and random tests, many more rounds
 	PROPTEST_CASES=20000 cargo test --release
-	$(PY) -m pytest --hypothesis-profile=stress tests/test_differential.py tests/test_values_property.py tests/test_traps_locks.py $(ARGS)
+	$(PY) -m pytest --hypothesis-profile=stress tests/test_differential.py tests/test_values_property.py tests/test_traps_locks.py \
+		tests/test_cached_differential.py tests/test_cached_options_differential.py tests/test_memoize_differential.py $(ARGS)
