@@ -38,6 +38,14 @@ def follows(thread):
     return calls == ["Condition.wait", "Event.wait"] and frame.f_code.co_name != "stay"
 
 
+def stays(thread):
+    """Whether a thread is in a view, at a gate."""
+    frame = sys._current_frames().get(thread.ident)
+    while frame is not None and frame.f_code.co_name != "stay":
+        frame = frame.f_back
+    return frame is not None
+
+
 class Gate:
     """Where a view tells that it runs, and stays until it is let go."""
 

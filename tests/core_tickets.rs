@@ -130,3 +130,15 @@ fn eviction_ends_no_ticket() {
     assert_eq!((get(&store, 0), get(&store, 1)), (None, Some(2)));
     assert!(put(&store, 0, 3, When::IfTicket(ticket)));
 }
+
+#[test]
+fn a_fill_that_began_earlier_is_not_stored_over_one_that_began_later() {
+    let store = store(2);
+    let (old, new) = (store.ticket(&[0], &[]), store.ticket(&[0], &[]));
+    assert!(put(&store, 0, 2, When::IfTicket(new)));
+    assert!(!put(&store, 0, 1, When::IfTicket(old)));
+    assert_eq!(get(&store, 0), Some(2));
+    assert!(!store.is_spoiled(&[0], &[]));
+    drop(store.remove(&[0], NOW));
+    assert!(store.is_spoiled(&[0], &[]) && !store.is_valid(new, &[0], &[]));
+}

@@ -197,11 +197,11 @@ class Decorated(CachedFunction):
 
     def _store(self, key: str, value: Any, timeout: Any) -> bool:
         """Stores what the function returned, unless that is not wanted any more; False if it failed."""
-        _fill_returned()
+        _fill_returned(key)
         try:
             self._of.set(key, value, timeout=timeout)
         except Exception as error:
-            _fill_returned(False)
+            _fill_returned(key, False)
             if self._of.app.debug:
                 raise
             self._tell_of_failure(value, error)

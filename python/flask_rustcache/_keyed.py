@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import types
@@ -10,6 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from flask import current_app, request
+from flask_caching.backends import NullCache
 
 from ._decorated import Decorated, MadeKey, name_of
 from ._memoized import MemoizedFunction, Shape, is_constant
@@ -25,6 +27,9 @@ _LONGEST_KEY = 250
 
 #: Bits of an int that is written as decimal digits; Python refuses to do so for very long ones.
 _LONGEST_INT = 1000
+
+#: Methods whose answers are cached where a request was dispatched to the function.
+_READING = ("GET", "HEAD")
 
 _PLAIN = (type(None), bool, int, float, str, bytes)
 
@@ -56,10 +61,12 @@ class Keyed(Decorated):
         Raises ``RuntimeError`` if the cache is no ``RustCache``.
         """
         backend = self._of.cache
-        if not isinstance(backend, Store):
+        if isinstance(backend, NullCache):
+            return
+        if not isinstance(backend, Store) or not backend._is_plain():
             raise RuntimeError(
-                f"clear() needs a RustCache, and this cache is a {type(backend).__name__}; set"
-                ' CACHE_TYPE = "flask_rustcache.RustCache"'
+                f"clear() needs a RustCache with methods of its own, and this is a {type(backend).__name__};"
+                ' set CACHE_TYPE = "flask_rustcache.RustCache", or delete(...) each call'
             )
         backend._remove_tag(self._tag())
 
@@ -80,7 +87,9 @@ class Keyed(Decorated):
     def _name(self) -> str:
         if not hasattr(self._function, "__qualname__"):
             return self._own_name
-        name = f"{self._function.__module__}.{self._function.__qualname__}"
+        # All views made of classes are one function, of many classes.
+        named = getattr(self._function, "view_class", self._function)
+        name = f"{named.__module__}.{named.__qualname__}"
         # Tells of other functions of that name in this process.
         self._of._mark(self._function, name)
         # There may be others in other processes, and the backend may be shared.
@@ -95,7 +104,8 @@ class Keyed(Decorated):
             return MadeKey(make(*args, **kwargs), (self._tag(),))
         scope = self._scope(args, kwargs)
         name = self._name()
-        text = f"{self._kind}{scope or ''}{name}({self._arguments(args, kwargs, bool(scope))})"
+        stands_for_owner = bool(scope) and not str(scope).startswith("?")
+        text = f"{self._kind}{scope or ''}{name}({self._arguments(args, kwargs, stands_for_owner)})"
         if len(text) > _LONGEST_KEY:
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
             text = f"{text[: _LONGEST_KEY - len(digest) - 1]}#{digest}"
@@ -172,27 +182,44 @@ class KeyedView(Keyed, CachedView):
     def _scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         if not request or self._inner.make_cache_key is not self._own_key:
             return ""
-        method = request.method
-        if not self._is_dispatched(method):
-            return ""
-        if method not in {"GET", "HEAD"}:
-            return None
-        query = ""
+        method, query = request.method, ""
         if self._view.query_string:
-            query = f"?{sorted(request.args.items(multi=True))!r}"
-        return f"{method} {request.path!r}{query} "
+            query = f"?{sorted(request.args.items(multi=True))!r} "
+        if not self._is_dispatched(method):
+            return query
+        if method not in _READING:
+            return None
+        return f"{method} {_place()!r}{self._owner_class(args)}{query} "
+
+    def _owner_class(self, args: tuple[Any, ...]) -> str:
+        """Of a method, the class: a view may ask another's method for its answer."""
+        parameters = list(inspect.signature(self._function).parameters)
+        if not args or parameters[:1] not in (["self"], ["cls"]):
+            return ""
+        owner = args[0] if isinstance(args[0], type) else type(args[0])
+        return f" {owner.__module__}.{owner.__qualname__}"
 
     def _is_dispatched(self, method: str) -> bool:
         """Whether the present request was dispatched to this very function."""
         view = current_app.view_functions.get(request.endpoint or "")
         if view is None:
             return False
-        known = self._views.setdefault(view, {})
+        try:
+            known = self._views.setdefault(view, {})
+        except TypeError:
+            # An object that cannot be remembered.
+            known = {}
         if method not in known:
             known[method] = any(
                 _innermost(candidate) is _innermost(self._function) for candidate in _candidates(view, method)
             )
         return known[method]
+
+
+def _place() -> str:
+    """Where the present request goes to, as far as the application tells such places apart."""
+    by_host = current_app.url_map.host_matching or getattr(current_app, "subdomain_matching", False)
+    return f"{request.host if by_host else ''}{request.root_path.rstrip('/')}{request.path}"
 
 
 class KeyedFunction(Keyed, MemoizedFunction):
@@ -292,6 +319,8 @@ def _bind(
 
 def _innermost(function: Any) -> Any:
     """The function itself, under all that was wrapped around it."""
+    while isinstance(function, functools.partial):
+        function = function.func
     return inspect.unwrap(getattr(function, "__func__", function))
 
 

@@ -9,7 +9,6 @@ from werkzeug.datastructures import Headers
 from werkzeug.sansio.response import Response
 
 from ._decorated import name_of
-from ._native import _fill_returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -41,7 +40,6 @@ class PrivateFilter:
         if not self._stores_private() and _is_private(value):
             self._warn_once()
             return False
-        _fill_returned()
         return True
 
     def _warn_once(self) -> None:

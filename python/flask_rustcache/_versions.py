@@ -54,9 +54,9 @@ class Versions(flask_caching.Cache):
         if dropped and reset and instance is None:
             backend._add_version(record, self._memoize_make_version_hash(), False)
         version = backend._version(self._memvname(name))
-        if not dropped and instance is not None and version is not None:
-            # The instance had no entry of ours; but somebody may have put one under its key.
-            backend._remove_ending(version + _derived(version, record))
+        if instance is not None and version is not None:
+            # What somebody put under its keys by hand, whether there was a record or not.
+            backend._remove_tag(version + _derived(version, record))
         return name, None
 
     def _find_versions(

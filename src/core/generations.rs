@@ -11,14 +11,28 @@ use ahash::HashMap;
 /// one gives it back by [`Store::end_ticket`](super::Store::end_ticket).
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Ticket {
-    pub(super) key: u32,
+    pub(super) key: Moment,
     pub(super) tags: u32,
+}
+
+/// When a watch began.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub(super) struct Moment {
+    pub(super) generation: u32,
+    /// Which of the watches of its key it is.
+    pub(super) number: u32,
 }
 
 #[derive(Debug, Default)]
 struct Watch {
     generation: u32,
     tickets: u32,
+    /// The last that began.
+    last: u32,
+    /// The generation in which that was.
+    last_generation: u32,
+    /// The latest that something was stored with: older ones come too late.
+    stored: u32,
 }
 
 /// What is watched of the keys, or of the tags, of one shard; by their hashes. Two of one hash can only err
@@ -27,11 +41,42 @@ struct Watch {
 pub(super) struct Generations(HashMap<u64, Watch>);
 
 impl Generations {
-    /// Begins to watch, or watches once more; the present generation.
-    pub(super) fn watch(&mut self, hash: u64) -> u32 {
+    /// Begins to watch, or watches once more.
+    pub(super) fn watch(&mut self, hash: u64) -> Moment {
         let watch = self.0.entry(hash).or_default();
         watch.tickets += 1;
-        watch.generation
+        watch.last = watch.last.wrapping_add(1);
+        watch.last_generation = watch.generation;
+        Moment {
+            generation: watch.generation,
+            number: watch.last,
+        }
+    }
+
+    /// Something was stored for a watch that began then.
+    pub(super) fn note_stored(&mut self, hash: u64, moment: Moment) {
+        if let Some(watch) = self.0.get_mut(&hash) {
+            watch.stored = moment.number;
+        }
+    }
+
+    /// Was it not bumped since then?
+    pub(super) fn is_valid(&self, hash: u64, moment: Moment) -> bool {
+        self.at(hash) == Some(moment.generation)
+    }
+
+    /// Has nothing happened since then that makes what is to be stored unwanted?
+    pub(super) fn is_good(&self, hash: u64, moment: Moment) -> bool {
+        let watch = self.0.get(&hash);
+        watch.is_some_and(|watch| {
+            watch.generation == moment.generation && moment.number >= watch.stored
+        })
+    }
+
+    /// Is it watched only by those who began before it was bumped?
+    pub(super) fn is_spoiled(&self, hash: u64) -> bool {
+        let watch = self.0.get(&hash);
+        watch.is_some_and(|watch| watch.generation != watch.last_generation)
     }
 
     /// Ends what one [`Self::watch`] began.
@@ -82,22 +127,35 @@ mod tests {
         let (first, second) = (generations.watch(1), generations.watch(2));
         generations.bump(1);
         generations.bump(3);
-        assert_ne!(generations.at(1), Some(first));
-        assert_eq!(generations.at(2), Some(second));
+        assert!(!generations.is_good(1, first) && generations.is_spoiled(1));
+        assert!(generations.is_good(2, second) && !generations.is_spoiled(2));
+        let later = generations.watch(1);
+        assert!(generations.is_good(1, later) && !generations.is_spoiled(1));
         generations.bump_all();
-        assert_ne!(generations.at(2), Some(second));
+        assert!(!generations.is_good(2, second));
     }
 
     #[test]
     fn nothing_is_left_of_what_nobody_watches() {
         let mut generations = Generations::default();
         let first = generations.watch(1);
-        assert_eq!(generations.watch(1), first);
+        generations.watch(1);
         generations.unwatch(1);
-        assert_eq!(generations.at(1), Some(first));
+        assert!(generations.is_good(1, first));
         generations.unwatch(1);
         generations.unwatch(1);
-        assert_eq!(generations.at(1), None);
+        assert!(!generations.is_good(1, first));
         assert!(generations.0.is_empty());
+    }
+
+    #[test]
+    fn who_began_earlier_does_not_store_over_who_began_later() {
+        let mut generations = Generations::default();
+        let (old, new) = (generations.watch(1), generations.watch(1));
+        assert!(generations.is_good(1, old) && generations.is_good(1, new));
+        generations.note_stored(1, old);
+        assert!(generations.is_good(1, old) && generations.is_good(1, new));
+        generations.note_stored(1, new);
+        assert!(!generations.is_good(1, old) && generations.is_good(1, new));
     }
 }

@@ -187,7 +187,17 @@ impl<V> Shard<V> {
 
     /// Is what the ticket was handed out for still wanted?
     fn is_good(&self, ticket: Ticket, key: Hashed<'_>, tags: &[Hashed<'_>]) -> bool {
-        self.generations.at(key.hash) == Some(ticket.key) && self.tags.at(tags) == Some(ticket.tags)
+        self.generations.is_good(key.hash, ticket.key) && self.tags.at(tags) == Some(ticket.tags)
+    }
+
+    /// Was nothing taken back since the ticket was handed out?
+    pub(super) fn is_valid(&self, ticket: Ticket, key: Hashed<'_>, tags: &[Hashed<'_>]) -> bool {
+        self.generations.is_valid(key.hash, ticket.key) && self.tags.at(tags) == Some(ticket.tags)
+    }
+
+    /// Are tickets out for the key, and all of them spoiled?
+    pub(super) fn is_spoiled(&self, key: Hashed<'_>, tags: &[Hashed<'_>]) -> bool {
+        self.generations.is_spoiled(key.hash) || self.tags.are_spoiled(tags)
     }
 
     /// No fill of the key that has begun is to be stored.

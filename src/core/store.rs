@@ -216,6 +216,20 @@ impl<V> Store<V> {
         self.shard(key.hash).lock().ticket(key, &tags)
     }
 
+    /// Has nothing been taken back since this ticket was handed out? (A value for a later one may be there.)
+    #[must_use]
+    pub fn is_valid(&self, ticket: Ticket, key: &[u8], tags: &[&[u8]]) -> bool {
+        let (key, tags) = (self.hashed(key), self.all_hashed(tags));
+        self.shard(key.hash).lock().is_valid(ticket, key, &tags)
+    }
+
+    /// Are tickets out for the key, and is none of them good any more?
+    #[must_use]
+    pub fn is_spoiled(&self, key: &[u8], tags: &[&[u8]]) -> bool {
+        let (key, tags) = (self.hashed(key), self.all_hashed(tags));
+        self.shard(key.hash).lock().is_spoiled(key, &tags)
+    }
+
     /// Gives a live entry more tags. Its value, and how long it lives, stay.
     pub fn add_tags(&self, key: &[u8], tags: &[&[u8]], now: Instant) -> Evicted<V> {
         let tags = self.all_hashed(tags);

@@ -83,8 +83,13 @@ impl Tags {
     pub(super) fn watch(&mut self, tags: &[Hashed<'_>]) -> u32 {
         // Each of them only ever grows, so the sum tells of any.
         tags.iter().fold(0, |sum: u32, tag| {
-            sum.wrapping_add(self.generations.watch(tag.hash))
+            sum.wrapping_add(self.generations.watch(tag.hash).generation)
         })
+    }
+
+    /// Was any of them let go after the last watch of it began?
+    pub(super) fn are_spoiled(&self, tags: &[Hashed<'_>]) -> bool {
+        tags.iter().any(|tag| self.generations.is_spoiled(tag.hash))
     }
 
     /// Ends what one [`Self::watch`] began.

@@ -17,10 +17,12 @@ use std::sync::LazyLock;
 use ahash::RandomState;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::daemon::call_python;
 use super::ffi;
 use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP};
+use super::key::text_bytes;
 use crate::core::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::core::{Instant, coarse_now};
 use claim::Fill;
@@ -45,7 +47,8 @@ struct Flights {
     in_the_air: HashMap<Place, Flight, RandomState>,
     /// Contexts that wait now, and how many of their callers do.
     waiting: HashMap<u64, usize, RandomState>,
-    fruitless: HashMap<Place, Instant, RandomState>,
+    /// By their hashes: keys may be long, and of an attacker's choice.
+    fruitless: HashMap<u64, Instant, RandomState>,
 }
 
 static FLIGHTS: LazyLock<Mutex<Flights>> = LazyLock::new(Mutex::default);
@@ -65,14 +68,25 @@ pub(super) enum Role<'py> {
 
 impl Flights {
     fn is_fruitless(&self, place: &Place, now: Instant) -> bool {
-        let until = self.fruitless.get(place);
+        let until = self.fruitless.get(&self.hash(place));
         until.is_some_and(|until| now < *until)
     }
 
-    fn remember_fruitless(&mut self, place: Place, now: Instant) {
+    fn hash(&self, place: &Place) -> u64 {
+        self.in_the_air.hasher().hash_one(place)
+    }
+
+    fn forget_fruitless(&mut self, place: &Place) {
+        if !self.fruitless.is_empty() {
+            self.fruitless.remove(&self.hash(place));
+        }
+    }
+
+    fn remember_fruitless(&mut self, place: &Place, now: Instant) {
         if self.fruitless.len() >= MOST_FRUITLESS {
             self.fruitless.clear();
         }
+        let place = self.hash(place);
         self.fruitless
             .insert(place, now.saturating_add(FRUITLESS_NANOS));
     }
@@ -106,12 +120,13 @@ impl<'py> Caller<'py> {
         Ok(Self { context, around })
     }
 
-    /// Finds out what to do about a key. `patience` is how long a fill may take, in seconds.
+    /// Finds out what to do about a key. `patience` is how long a fill may take, in seconds; `too_late` says
+    /// that one under way is of no use any more.
     pub(super) fn join(
         &self,
         py: Python<'py>,
         place: &Place,
-        patience: f64,
+        (patience, too_late): (f64, bool),
     ) -> PyResult<Role<'py>> {
         let leads = self.around.as_ref();
         if leads.is_some_and(|fill| fill.get().is_within(place)) {
@@ -124,7 +139,7 @@ impl<'py> Caller<'py> {
         }
         let other = flights.in_the_air.get(place).map(|flight| {
             let overdue = flight.since.saturating_add(nanos(patience)).is_due(now);
-            (flight.number, flight.leader, overdue)
+            (flight.number, flight.leader, overdue || too_late)
         });
         match other {
             // Another branch of our own context, or a leader that waits, perhaps for us: whoever leads
@@ -162,7 +177,7 @@ impl<'py> Caller<'py> {
             py,
             place: claim.place.clone(),
             flight,
-            fruitless: false,
+            stored: None,
         };
         let fill = Fill {
             context: self.context,
@@ -197,13 +212,14 @@ struct Landing<'py> {
     py: Python<'py>,
     place: Place,
     flight: Option<u64>,
-    fruitless: bool,
+    /// Was anything stored? None if that is not known.
+    stored: Option<bool>,
 }
 
 impl Filling<'_> {
     /// The function has returned, or raised; was anything stored?
     pub(super) fn finish(mut self, stored: bool) {
-        self.landing.fruitless = !stored;
+        self.landing.stored = Some(stored);
     }
 }
 
@@ -223,7 +239,10 @@ impl Drop for Landing<'_> {
     fn drop(&mut self) {
         AIRBORNE.fetch_sub(1, Ordering::Relaxed);
         if let Some(number) = self.flight {
-            land(self.py, &self.place, number, self.fruitless);
+            land(self.py, &self.place, number, self.stored == Some(false));
+        } else if self.stored == Some(true) {
+            // Who runs alone has a say in it, too.
+            FLIGHTS.lock().forget_fruitless(&self.place);
         }
     }
 }
@@ -239,9 +258,9 @@ fn land(py: Python<'_>, place: &Place, number: u64, fruitless: bool) {
     let landed = own.then(|| flights.in_the_air.remove(place)).flatten();
     // A leader that was given up, and replaced, has no say in it.
     if own && fruitless {
-        flights.remember_fruitless(place.clone(), now);
+        flights.remember_fruitless(place, now);
     } else if own {
-        flights.fruitless.remove(place);
+        flights.forget_fruitless(place);
     }
     drop(flights);
     wake(py, landed);
@@ -325,11 +344,15 @@ pub(super) fn fill_to_store_for(py: Python<'_>) -> PyResult<Option<Bound<'_, Fil
     current_fill(py)
 }
 
-/// The function of the innermost fill has returned, and its value is about to be stored; or it is not any more.
+/// The function of the innermost fill has returned, and its value is about to be stored under this key; or it
+/// is not any more.
 #[pyfunction]
-#[pyo3(signature = (yes=true))]
-pub(super) fn _fill_returned(py: Python<'_>, yes: bool) -> PyResult<()> {
-    if let Some(fill) = current_fill(py)? {
+#[pyo3(signature = (key, yes=true))]
+pub(super) fn _fill_returned(key: &Bound<'_, PyAny>, yes: bool) -> PyResult<()> {
+    if let Some(fill) = current_fill(key.py())?
+        && let Ok(text) = key.cast::<PyString>()
+        && *text_bytes(text)? == *fill.get().claim.place.key
+    {
         fill.get().returned.store(yes, Ordering::Relaxed);
     }
     Ok(())

@@ -327,11 +327,6 @@ impl Store {
         Ok(Self::drop_version(slf, &key, now) || left)
     }
 
-    /// Removes all entries whose key ends so. Takes time in proportion to all entries.
-    fn _remove_ending(slf: &Bound<'_, Self>, suffix: &str) -> PyResult<()> {
-        Self::remove_ending(slf, suffix.as_bytes())
-    }
-
     /// Lets all entries go that carry a tag.
     fn _remove_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyString>) -> PyResult<()> {
         slf.get().let_tag_go(slf.py(), &text_bytes(tag)?);

@@ -21,7 +21,7 @@ impl<V> Shard<V> {
             When::IfTicket(ticket) if !self.is_good(ticket, incoming.key, incoming.tags) => {
                 return self.decline(incoming, evicted);
             }
-            When::IfTicket(_) => {}
+            When::IfTicket(ticket) => self.generations.note_stored(incoming.key.hash, ticket.key),
             _ => self.end_tickets(incoming.key),
         }
         let held = self.find_live(incoming.key, now, evicted);

@@ -231,7 +231,7 @@ impl<'py> Call<'_, 'py> {
         // What fails here fails in Flask-Caching's code, too.
         if !shape.is_all
             || self
-                .write_arguments(&mut written, shape, scope.is_some())
+                .write_arguments(&mut written, shape, stands_for_owner(scope))
                 .is_err()
         {
             return self.make_key(to);
@@ -352,6 +352,11 @@ pub(super) fn parts_of<'a, 'py>(
 ) -> PyResult<Option<&'a Bound<'py, PyTuple>>> {
     let is_made = MADE_KEY.is(&made.get_type())?;
     Ok(made.cast::<PyTuple>().ok().filter(|_| is_made))
+}
+
+/// Does the scope tell of the view's class, and so stand for `self`? One of the query alone does not.
+fn stands_for_owner(scope: Option<&str>) -> bool {
+    scope.is_some_and(|scope| !scope.starts_with('?'))
 }
 
 impl State {

@@ -109,7 +109,7 @@ impl<'py> Call<'_, 'py> {
     ) -> PyResult<Prepared<'a, 'py>> {
         let py = self.py();
         let place = Store::place(store, miss.key.clone());
-        let asked = self.role(&place, miss.alone);
+        let asked = self.role(store, &place, miss);
         let Some((caller, role, patience)) = fail_open(py, asked)? else {
             return Ok(Prepared::Filling(None));
         };
@@ -157,8 +157,10 @@ impl<'py> Call<'_, 'py> {
     fn finish(&self, store: &Bound<'py, Store>, miss: &Miss<'py>, filling: Fillings<'_, 'py>) {
         let none_counts = self.this.plan.cache_none;
         let stored = Store::holds(store, &miss.key, none_counts).unwrap_or(false);
-        if let Some((Some(filling), _ticket)) = filling.map(|boxed| *boxed) {
-            filling.finish(stored);
+        if let Some((Some(filling), ticket)) = filling.map(|boxed| *boxed) {
+            // That it was not wanted any more says nothing of the next one.
+            let is_valid = ticket.is_some_and(|ticket| ticket.is_valid());
+            filling.finish(stored || !is_valid);
         }
     }
 
@@ -173,10 +175,15 @@ impl<'py> Call<'_, 'py> {
     }
 
     /// Who calls, what it is to do, and how long it waits, in seconds.
-    fn role(&self, place: &Place, alone: bool) -> PyResult<Option<Asked<'py>>> {
+    fn role(
+        &self,
+        store: &Bound<'py, Store>,
+        place: &Place,
+        miss: &Miss<'py>,
+    ) -> PyResult<Option<Asked<'py>>> {
         let py = self.py();
         let caller = Caller::present(py)?;
-        if alone || self.this.plan.single_flight == Some(false) {
+        if miss.alone || self.this.plan.single_flight == Some(false) {
             return Ok(Some((caller, Role::Alone, 0.0)));
         }
         let patience: Option<f64> = self
@@ -186,7 +193,9 @@ impl<'py> Call<'_, 'py> {
         let Some(patience) = patience else {
             return Ok(Some((caller, Role::Alone, 0.0)));
         };
-        let role = caller.join(py, place, patience)?;
+        // Whoever runs the function for an answer that nobody wants any more is not waited for.
+        let too_late = Store::is_spoiled(store, &miss.key, &miss.tags)?;
+        let role = caller.join(py, place, (patience, too_late))?;
         Ok(Some((caller, role, patience)))
     }
 

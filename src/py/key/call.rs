@@ -93,9 +93,7 @@ fn write_owner(to: &mut Buffer, owner: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Some(identify) = identify.filter(|identify| !identify.is_none()) {
         return write_text_of(to, &identify.call0()?);
     }
-    to.push(b"R");
-    to.push_sized(owner.repr()?.to_str()?.as_bytes());
-    Ok(())
+    write_repr(to, owner)
 }
 
 /// A value, and the text that it has just now.
@@ -134,8 +132,17 @@ fn write(to: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()
             write(to, &item, depth + 1)?;
         }
     } else {
-        to.push(b"R");
-        to.push_sized(value.repr()?.to_str()?.as_bytes());
+        write_repr(to, value)?;
     }
+    Ok(())
+}
+
+/// An object by its type and its `repr`.
+fn write_repr(to: &mut Buffer, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    let class = value.get_type();
+    to.push(b"R");
+    to.push_sized(class.module()?.to_str()?.as_bytes());
+    to.push_sized(class.qualname()?.to_str()?.as_bytes());
+    to.push_sized(value.repr()?.to_str()?.as_bytes());
     Ok(())
 }

@@ -30,6 +30,15 @@ pub(in crate::py) struct OutTicket<'a, 'py> {
     tags: &'a [Box<[u8]>],
 }
 
+impl OutTicket<'_, '_> {
+    /// Has nothing been taken back since?
+    pub(in crate::py) fn is_valid(&self) -> bool {
+        let tags: Vec<&[u8]> = self.tags.iter().map(AsRef::as_ref).collect();
+        let core = self.store.get().core();
+        core.is_ok_and(|core| core.is_valid(self.ticket, self.key, &tags))
+    }
+}
+
 impl Drop for OutTicket<'_, '_> {
     fn drop(&mut self) {
         let tags: Vec<&[u8]> = self.tags.iter().map(AsRef::as_ref).collect();
@@ -103,6 +112,16 @@ impl Store {
         let evicted = slf.get().core()?.add_tags(key, &tags, now);
         slf.get().bury(slf.py(), evicted);
         Ok(())
+    }
+
+    /// Does whoever runs a function for that key do so for an answer that nobody wants any more?
+    pub(in crate::py) fn is_spoiled(
+        slf: &Bound<'_, Self>,
+        key: &[u8],
+        tags: &[Box<[u8]>],
+    ) -> PyResult<bool> {
+        let tags: Vec<&[u8]> = tags.iter().map(AsRef::as_ref).collect();
+        Ok(slf.get().core()?.is_spoiled(key, &tags))
     }
 
     /// A decorated function found nothing, and runs.

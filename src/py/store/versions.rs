@@ -114,20 +114,11 @@ impl Store {
         let records = &slf.get().records;
         let version = records.version(key, now).unwrap_or_else(|| version.into());
         records.has_version(&version, key);
+        records.watch_due();
         if is_left {
             slf.get().tag_entries_of(slf.py(), &version, now)?;
         }
         Ok(version)
-    }
-
-    /// Removes all entries whose key ends so.
-    pub(super) fn remove_ending(slf: &Bound<'_, Self>, suffix: &[u8]) -> PyResult<()> {
-        let now = Self::begin(slf)?;
-        let core = slf.get().core()?;
-        for key in core.keys(now).iter().filter(|key| key.ends_with(suffix)) {
-            slf.get().bury(slf.py(), core.remove(key, now).1);
-        }
-        Ok(())
     }
 
     /// Entries that Flask-Caching's own code stored belong to their records from now on.
@@ -207,6 +198,7 @@ impl Store {
             this.bury_records(slf.py(), replaced.evicted);
             this.let_tag_go(slf.py(), &text);
         }
+        this.records.watch_due();
         Ok(Some(true))
     }
 
