@@ -112,13 +112,14 @@ pub(super) struct Entry<V> {
     /// Accesses that the policy has seen and not yet spent.
     pub(super) frequency: u8,
     pub(super) version: Version,
-    /// What it is let go by, together with others; None for most.
-    pub(super) tags: Option<Box<[Tag]>>,
     /// Neighbours in the policy's queue and in the expiry's run.
     pub(super) links: [Link; LINKS],
+    /// What it is let go by, together with others; None for most.
+    pub(super) tags: Option<Box<[Tag]>>,
 }
 
 impl<V> Entry<V> {
+    #[inline]
     pub(super) fn new(key: Key, hash: u64, value: V, lifetime: Lifetime, version: Version) -> Self {
         let links = [Link::UNLINKED; LINKS];
         Self {

@@ -297,7 +297,7 @@ mod tests {
 
         fn add(&mut self, deadline: u64) -> u32 {
             let lifetime = Lifetime::until(Instant::from_nanos(deadline));
-            let token = self.slab.insert(entry(0, lifetime));
+            let token = self.slab.insert(|| entry(0, lifetime));
             self.expiry.insert(&mut self.slab, token);
             self.expiry.validate(&self.slab).expect("sound");
             token

@@ -38,18 +38,22 @@ impl<V> Slab<V> {
 
     /// Puts an entry into a free slot. The account bounds the number of entries, so that tokens
     /// never run out.
-    pub(super) fn insert(&mut self, entry: Entry<V>) -> u32 {
+    ///
+    /// It is made where it is to be: there is nothing to be moved then, and nothing that waits for half-written words.
+    #[inline]
+    pub(super) fn insert(&mut self, make: impl FnOnce() -> Entry<V>) -> u32 {
         self.len += 1;
-        let token = self.first_free;
-        if token == NIL {
-            self.slots.push(Slot::Full(entry));
-            return slot_token(self.slots.len() - 1);
+        if self.first_free == NIL {
+            self.first_free = slot_token(self.slots.len());
+            self.slots.push(Slot::Free(NIL));
         }
+        let token = self.first_free;
         let slot = &mut self.slots[token as usize];
-        match std::mem::replace(slot, Slot::Full(entry)) {
-            Slot::Free(next) => self.first_free = next,
+        match slot {
+            Slot::Free(next) => self.first_free = *next,
             Slot::Full(_) => unreachable!("the free list led to a full slot"),
         }
+        *slot = Slot::Full(make());
         token
     }
 
@@ -270,12 +274,12 @@ pub(super) mod tests {
     fn freed_slots_are_used_again_latest_first() {
         let mut slab = Slab::new();
         let tokens: Vec<_> = (0..3)
-            .map(|v| slab.insert(entry(v, Lifetime::NEVER)))
+            .map(|v| slab.insert(|| entry(v, Lifetime::NEVER)))
             .collect();
         assert_eq!(slab.remove(tokens[0]).value, 0);
         assert_eq!(slab.remove(tokens[2]).value, 2);
-        assert_eq!(slab.insert(entry(3, Lifetime::NEVER)), tokens[2]);
-        assert_eq!(slab.insert(entry(4, Lifetime::NEVER)), tokens[0]);
+        assert_eq!(slab.insert(|| entry(3, Lifetime::NEVER)), tokens[2]);
+        assert_eq!(slab.insert(|| entry(4, Lifetime::NEVER)), tokens[0]);
         assert_eq!((slab.len(), slab.slots()), (3, 3));
         assert!(slab.iter().map(|(_, e)| e.value).eq([4, 1, 3]));
         slab.validate().expect("a sound slab");
@@ -287,7 +291,7 @@ pub(super) mod tests {
         let mut slab = Slab::new();
         let mut queue = Queue::<POLICY>::new();
         let tokens: Vec<_> = (0..5)
-            .map(|v| slab.insert(entry(v, Lifetime::NEVER)))
+            .map(|v| slab.insert(|| entry(v, Lifetime::NEVER)))
             .collect();
         for &token in &tokens {
             queue.push_back(&mut slab, token);
@@ -309,7 +313,7 @@ pub(super) mod tests {
         let mut slab = Slab::new();
         let mut queue = Queue::<POLICY>::new();
         let tokens: Vec<_> = (0..3)
-            .map(|v| slab.insert(entry(v, Lifetime::NEVER)))
+            .map(|v| slab.insert(|| entry(v, Lifetime::NEVER)))
             .collect();
         for &token in &tokens {
             queue.push_back(&mut slab, token);

@@ -8,7 +8,8 @@
 /// Keys in the store per bucket. A bucket is a cache line; with one for 2 keys (32 bytes a key) three and a half
 /// times as many keys are known as there are in the store.
 const KEYS_PER_BUCKET: usize = 2;
-const RECORDS: usize = 7;
+/// Seven records, and one for what they share.
+const LANES: usize = 8;
 /// Counts are halved after this many visits for each key in the store.
 const SAMPLE_PER_KEY: usize = 20;
 /// Whom main gave up is remembered for a quarter as many of its evictions as there are entries, whom the small
@@ -33,9 +34,6 @@ pub(super) enum Left {
     Displaced = 3,
 }
 
-/// These three, and not at all.
-const WAYS: usize = 4;
-
 impl Left {
     const fn bits(self) -> u32 {
         (self as u32) << LEFT_SHIFT
@@ -56,21 +54,47 @@ struct Record {
     at: u32,
 }
 
-/// A cache line: the epoch up to which counts were halved, then the keys, the latest last.
+/// A cache line: the records in two rows of lanes, the latest last, so that a row is compared at once.
+///
+/// Lane 0 is no record's, and so stands for none. Its `at` is the epoch up to which counts were halved.
 #[derive(Copy, Clone, Debug)]
 #[repr(align(64))]
 struct Bucket {
-    epoch: u32,
-    records: [Record; RECORDS],
+    bits: [u32; LANES],
+    at: [u32; LANES],
 }
 
-/// Each queue's evictions, counted round and round, by how keys left. A record that is met again after exactly one
-/// round is mistaken for a new one: it then counts as one comeback too many.
+const LANE_BITS: u32 = LANES.trailing_zeros();
+/// What ranks a record above all that did not leave lately.
+const RECENT: u32 = (COUNT + 1) << LANE_BITS;
+/// A rank's lowest bits: no two ranks are equal, and that of no record is the highest.
+const LAST_BITS: [u32; LANES] = [u32::MAX, 1, 2, 3, 4, 5, 6, 7];
+
+/// No record: the lane of what the records of a bucket share.
+const NONE: usize = 0;
+
+/// A queue's evictions, counted round and round. A record that is met again after exactly one round is mistaken for
+/// a new one: it then counts as one comeback too many.
 #[derive(Copy, Clone, Debug)]
+struct Clock {
+    now: u32,
+    /// How long a departure is remembered.
+    reach: u32,
+}
+
+/// The small queue's and main's.
+#[derive(Debug)]
 struct Clocks {
-    now: [u32; WAYS],
-    /// How long a departure is remembered; 0 for none.
-    reach: [u32; WAYS],
+    small: Clock,
+    main: Clock,
+}
+
+/// Where the record of a key is, or which bucket it belongs to: good until visits or a departure are added.
+#[derive(Copy, Clone, Debug)]
+pub(super) struct Place {
+    hash: u64,
+    bucket: usize,
+    lane: usize,
 }
 
 /// Knows keys; see the module.
@@ -82,8 +106,9 @@ pub(super) struct History {
     buckets: Vec<Bucket>,
     clocks: Clocks,
     epoch: u32,
-    /// Visits counted in this epoch.
+    /// Visits counted in this epoch, and after how many the next one begins.
     added: usize,
+    sample: usize,
 }
 
 impl History {
@@ -91,11 +116,12 @@ impl History {
         Self {
             buckets: Vec::new(),
             clocks: Clocks {
-                now: [0; WAYS],
-                reach: [0; WAYS],
+                small: Clock { now: 0, reach: 0 },
+                main: Clock { now: 0, reach: 0 },
             },
             epoch: 0,
             added: 0,
+            sample: 0,
         }
     }
 
@@ -103,8 +129,8 @@ impl History {
     #[inline]
     pub(super) fn fit(&mut self, entries: usize) {
         let reach = u32::try_from(entries).unwrap_or(u32::MAX);
-        let of_main = reach.div_ceil(DETHRONED_PART);
-        self.clocks.reach = [0, reach, of_main, of_main];
+        self.clocks.small.reach = reach;
+        self.clocks.main.reach = reach.div_ceil(DETHRONED_PART);
         if self.buckets.len() * KEYS_PER_BUCKET < entries {
             self.grow(entries);
         }
@@ -113,17 +139,18 @@ impl History {
     #[cold]
     fn grow(&mut self, entries: usize) {
         if self.buckets.is_empty() {
-            let record = Record { bits: 0, at: 0 };
-            let bucket = Bucket {
-                epoch: self.epoch,
-                records: [record; RECORDS],
+            let mut bucket = Bucket {
+                bits: [0; LANES],
+                at: [0; LANES],
             };
+            bucket.at[NONE] = self.epoch;
             self.buckets = vec![bucket; entries.div_ceil(KEYS_PER_BUCKET)];
-            return;
+        } else {
+            // A key's bucket is a fraction of the way down the table, so its new one is a copy of the old.
+            let doubled = self.buckets.iter().flat_map(|&bucket| [bucket; 2]);
+            self.buckets = doubled.collect();
         }
-        // A key's bucket is a fraction of the way down the table, so its new one is a copy of the old.
-        let doubled = self.buckets.iter().flat_map(|&bucket| [bucket; 2]);
-        self.buckets = doubled.collect();
+        self.sample = self.buckets.len() * KEYS_PER_BUCKET * SAMPLE_PER_KEY;
     }
 
     /// Gives the memory back if that many entries have no use for so much of it.
@@ -138,64 +165,84 @@ impl History {
         self.buckets.len() <= 2 * entries.div_ceil(KEYS_PER_BUCKET)
     }
 
+    /// Looks a key up.
+    #[inline]
+    pub(super) fn place(&self, hash: u64) -> Place {
+        let index = self.index(hash);
+        let bucket = self.buckets.get(index);
+        Place {
+            hash,
+            bucket: index,
+            lane: bucket.map_or(NONE, |bucket| bucket.find(hash)),
+        }
+    }
+
     /// How often the key was asked for, as far as is known: 15 at most.
-    pub(super) fn visits(&self, hash: u64) -> u32 {
-        let Some(bucket) = self.buckets.get(self.index(hash)) else {
+    #[inline]
+    pub(super) fn visits(&self, place: Place) -> u32 {
+        if place.lane == NONE {
+            return 0;
+        }
+        let Some(bucket) = self.buckets.get(place.bucket) else {
             return 0;
         };
-        let count = bucket
-            .find(hash)
-            .map_or(0, |at| bucket.records[at].bits & COUNT);
-        count >> self.epoch.wrapping_sub(bucket.epoch).min(COUNT_BITS)
+        let count = bucket.bits[place.lane % LANES] & COUNT;
+        count >> self.epoch.wrapping_sub(bucket.at[NONE]).min(COUNT_BITS)
     }
 
     /// How the key left, if that was lately. It is here again, so that is asked but once.
-    pub(super) fn take_departure(&mut self, hash: u64) -> Option<Departure> {
-        let (index, clocks) = (self.index(hash), self.clocks);
-        let bucket = self.buckets.get_mut(index)?;
-        let record = &mut bucket.records[bucket.find(hash)?];
-        let departure = clocks.departure(*record);
-        record.bits &= !LEFT;
+    #[inline]
+    pub(super) fn take_departure(&mut self, place: Place) -> Option<Departure> {
+        if place.lane == NONE {
+            return None;
+        }
+        let bucket = self.buckets.get_mut(place.bucket)?;
+        let lane = place.lane % LANES;
+        let departure = self.clocks.departure(bucket.record(lane));
+        bucket.bits[lane] &= !LEFT;
         departure
     }
 
     /// Counts so many visits of a key that is held.
-    pub(super) fn add_visits(&mut self, hash: u64, visits: u8) {
-        self.update(hash, visits, |bits, _| (bits, 0));
+    pub(super) fn add_visits(&mut self, place: Place, visits: u8) {
+        self.update(place, visits, Record { bits: 0, at: 0 });
     }
 
     /// Counts a key's last visits: it leaves.
-    pub(super) fn add_departure(&mut self, hash: u64, visits: u8, left: Left) {
-        self.clocks.tick(left);
-        self.update(hash, visits, |bits, clocks| {
-            (bits | left.bits(), clocks.now[left as usize])
-        });
+    #[inline]
+    pub(super) fn add_departure(&mut self, place: Place, visits: u8, left: Left) {
+        let at = self.clocks.tick(left);
+        let bits = left.bits();
+        self.update(place, visits, Record { bits, at });
     }
 
-    fn update(&mut self, hash: u64, visits: u8, mark: impl Fn(u32, &Clocks) -> (u32, u32)) {
-        let (index, epoch, clocks) = (self.index(hash), self.epoch, self.clocks);
-        let Some(bucket) = self.buckets.get_mut(index) else {
+    /// Counts visits, and puts the mark in place of how the key left before.
+    fn update(&mut self, place: Place, visits: u8, mark: Record) {
+        let Some(bucket) = self.buckets.get_mut(place.bucket) else {
             return;
         };
-        bucket.catch_up(epoch);
-        let (slot, before) = match bucket.find(hash) {
-            Some(slot) => (slot, bucket.records[slot].bits & COUNT),
-            None => (bucket.least(&clocks), 0),
+        if bucket.at[NONE] != self.epoch {
+            bucket.catch_up(self.epoch);
+        }
+        let (lane, before) = if place.lane == NONE {
+            (bucket.least(&self.clocks), 0)
+        } else {
+            (place.lane, bucket.bits[place.lane % LANES] & COUNT)
         };
         let count = (before + u32::from(visits)).min(COUNT);
-        let (bits, at) = mark(fingerprint(hash) | count, &clocks);
-        bucket.records[slot] = Record { bits, at };
-        bucket.records[slot..].rotate_left(1);
-        self.count_added(usize::from(visits));
+        let bits = fingerprint(place.hash) | count | mark.bits;
+        bucket.replace(lane, Record { bits, at: mark.at });
+        self.added += usize::from(visits);
+        if self.added >= self.sample {
+            self.begin_epoch();
+        }
     }
 
-    fn count_added(&mut self, visits: usize) {
-        self.added += visits;
-        if self.added >= self.buckets.len() * KEYS_PER_BUCKET * SAMPLE_PER_KEY {
-            // Halved as the counts are: the next halving comes after half as many visits.
-            self.added /= 2;
-            self.epoch = self.epoch.wrapping_add(1);
-        }
+    #[cold]
+    fn begin_epoch(&mut self) {
+        // Halved as the counts are: the next halving comes after half as many visits.
+        self.added /= 2;
+        self.epoch = self.epoch.wrapping_add(1);
     }
 
     /// By the hash's upper half; the fingerprint is of the lower one.
@@ -206,25 +253,29 @@ impl History {
 }
 
 impl Clocks {
-    const fn tick(&mut self, left: Left) {
-        self.now[left as usize] = self.now[left as usize].wrapping_add(1);
-        // Both are main's.
-        match left {
-            Left::Rejected => {}
-            Left::Dethroned => self.now[Left::Displaced as usize] = self.now[left as usize],
-            Left::Displaced => self.now[Left::Dethroned as usize] = self.now[left as usize],
-        }
+    /// Counts an eviction; what it is remembered by.
+    #[inline]
+    const fn tick(&mut self, left: Left) -> u32 {
+        let clock = match left {
+            Left::Rejected => &mut self.small,
+            Left::Dethroned | Left::Displaced => &mut self.main,
+        };
+        clock.now = clock.now.wrapping_add(1);
+        clock.now
     }
 
     /// How many left the same queue since the key did, and whether that is lately.
     #[inline]
     const fn age(&self, record: Record) -> (u32, bool) {
-        let way = (record.bits >> LEFT_SHIFT) as usize & (WAYS - 1);
-        let age = self.now[way].wrapping_sub(record.at);
-        (age, age < self.reach[way])
+        let left = record.bits & LEFT;
+        let is_small = left == Left::Rejected.bits();
+        let clock = if is_small { self.small } else { self.main };
+        let age = clock.now.wrapping_sub(record.at);
+        (age, left != 0 && age < clock.reach)
     }
 
     /// A departure that is not too long ago.
+    #[inline]
     fn departure(&self, record: Record) -> Option<Departure> {
         let (age, is_recent) = self.age(record);
         let left = match (record.bits & LEFT) >> LEFT_SHIFT {
@@ -239,30 +290,80 @@ impl Clocks {
 
 impl Bucket {
     /// Four halvings leave nothing of four bits.
+    #[cold]
     fn catch_up(&mut self, epoch: u32) {
-        for _ in 0..epoch.wrapping_sub(self.epoch).min(COUNT_BITS) {
-            for Record { bits, .. } in &mut self.records {
+        for _ in 0..epoch.wrapping_sub(self.at[NONE]).min(COUNT_BITS) {
+            for bits in &mut self.bits {
                 *bits = (*bits & !COUNT) | ((*bits & COUNT) >> 1);
             }
         }
-        self.epoch = epoch;
+        self.at[NONE] = epoch;
     }
 
-    fn find(&self, hash: u64) -> Option<usize> {
+    const fn record(&self, lane: usize) -> Record {
+        Record {
+            bits: self.bits[lane],
+            at: self.at[lane],
+        }
+    }
+
+    /// The lane of a key's record, or `NONE`.
+    #[inline]
+    fn find(&self, hash: u64) -> usize {
         let wanted = fingerprint(hash);
-        let is_wanted = |record: &Record| record.bits & FINGERPRINT == wanted;
-        self.records.iter().position(is_wanted)
+        let mut found = 0_u32;
+        for (lane, bits) in self.bits.iter().enumerate() {
+            found |= u32::from(bits & FINGERPRINT == wanted) << lane;
+        }
+        (found & !(1 << NONE)).trailing_zeros() as usize % LANES
     }
 
     /// The record to give up: the rarest key of those that did not leave lately, else the one that left first.
+    #[inline]
     fn least(&self, clocks: &Clocks) -> usize {
-        let rank = |record: &Record| {
-            let (_, is_recent) = clocks.age(*record);
-            (record.bits & COUNT) | (u32::from(is_recent) * (COUNT + 1))
-        };
-        let least = (0..RECORDS).min_by_key(|&slot| rank(&self.records[slot]));
-        least.unwrap_or(0)
+        let (small, main) = (clocks.small, clocks.main);
+        let mut ranks = LAST_BITS;
+        for (lane, rank) in ranks.iter_mut().enumerate() {
+            let bits = self.bits[lane];
+            let is_small = mask(bits & LEFT == Left::Rejected.bits());
+            let age = choose(is_small, small.now, main.now).wrapping_sub(self.at[lane]);
+            let reach = choose(is_small, small.reach, main.reach);
+            let is_recent = mask(age < reach) & mask(bits & LEFT != 0);
+            *rank |= ((bits & COUNT) << LANE_BITS) | (is_recent & RECENT);
+        }
+        let least = ranks.into_iter().min().unwrap_or(0);
+        least as usize % LANES
     }
+
+    /// Gives a record up for one that is the latest.
+    #[inline]
+    fn replace(&mut self, lane: usize, record: Record) {
+        moved_up(&mut self.bits, lane, record.bits);
+        moved_up(&mut self.at, lane, record.at);
+    }
+}
+
+/// Takes a lane out of a row and puts another value at its end. All lanes are computed, whichever it is: to call for
+/// a move of so little costs more.
+#[inline]
+fn moved_up(row: &mut [u32; LANES], lane: usize, last: u32) {
+    let old = *row;
+    for at in 0..LANES - 1 {
+        row[at] = choose(mask(at < lane), old[at], old[at + 1]);
+    }
+    row[LANES - 1] = last;
+}
+
+/// All bits or none.
+#[inline]
+fn mask(is_wanted: bool) -> u32 {
+    u32::from(is_wanted).wrapping_neg()
+}
+
+/// The one where the mask is set, else the other: both are at hand, and there is nothing to be predicted.
+#[inline]
+const fn choose(mask: u32, one: u32, other: u32) -> u32 {
+    (one & mask) | (other & !mask)
 }
 
 fn fingerprint(hash: u64) -> u32 {

@@ -31,7 +31,7 @@ use super::super::entry::{Entry, POLICY};
 use super::super::slab::{Queue, Slab};
 use super::balance::Balance;
 use super::comebacks::Comebacks;
-use super::history::{Departure, History, Left};
+use super::history::{Departure, History, Left, Place};
 
 /// The values of `Entry::queue`.
 const SMALL: u8 = 0;
@@ -99,7 +99,8 @@ impl S3Duel {
     /// A key new to the shard came in.
     pub(in super::super) fn insert<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let hash = slab.entry(token).hash;
-        let came_back = self.learn(hash);
+        let place = self.history.place(hash);
+        let came_back = self.learn(place);
         let is_sample = Comebacks::is_sample(hash);
         let entry = slab.entry_mut(token);
         entry.frequency = 0;
@@ -111,7 +112,7 @@ impl S3Duel {
         }
         entry.queue = if is_sample { ON_TRIAL } else { MAIN };
         self.owed += u32::from(is_sample);
-        self.history.add_visits(hash, 1);
+        self.history.add_visits(place, 1);
         self.main.push_back(slab, token);
     }
 
@@ -122,14 +123,14 @@ impl S3Duel {
             let Some(token) = self.small.head().filter(|_| self.small.len() > target) else {
                 return;
             };
-            self.history.add_visits(slab.entry(token).hash, 1);
+            self.count_visits(slab.entry(token).hash, 1);
             self.move_up(slab, token, UNPROVEN);
         }
     }
 
     /// What a miss teaches. True if the small queue gave the key up lately.
-    fn learn(&mut self, hash: u64) -> bool {
-        let Some(Departure { left, age }) = self.history.take_departure(hash) else {
+    fn learn(&mut self, place: Place) -> bool {
+        let Some(Departure { left, age }) = self.history.take_departure(place) else {
             return false;
         };
         let population = self.population();
@@ -179,7 +180,8 @@ impl S3Duel {
         let newest = self.small.tail();
         let unused = newest.filter(|&token| slab.entry(token).frequency == 0);
         if let Some(token) = unused.or_else(|| self.small.head()) {
-            return Some(self.reject(slab, token));
+            let place = self.history.place(slab.entry(token).hash);
+            return Some(self.reject(slab, token, place));
         }
         let token = self.main.head()?;
         Some(self.dethrone(slab, token))
@@ -212,30 +214,36 @@ impl S3Duel {
     /// Between the small queue's oldest and main's. Most candidates were never asked for before: these cannot win,
     /// and cost main neither a look nor a second chance, but when a review is due.
     fn duel<V>(&mut self, slab: &mut Slab<V>, candidate: u32) -> Verdict {
-        let earlier = self.history.visits(slab.entry(candidate).hash);
+        let place = self.history.place(slab.entry(candidate).hash);
+        let earlier = self.history.visits(place);
         let is_review = self.unreviewed >= REVIEWED_EVERY;
         let Some(champion) = self.main.head().filter(|_| earlier > 0 || is_review) else {
-            return Verdict::Leaves(self.reject(slab, candidate));
+            return Verdict::Leaves(self.reject(slab, candidate, place));
         };
         if is_review && self.review(slab, champion) {
             self.replace(slab, champion, candidate, UNPROVEN);
             return Verdict::Leaves(champion);
         }
         if earlier == 0 {
-            return Verdict::Leaves(self.reject(slab, candidate));
+            return Verdict::Leaves(self.reject(slab, candidate, place));
         }
         if self.second_chance(slab, champion) {
             return Verdict::PassedOver;
         }
-        if earlier <= self.history.visits(slab.entry(champion).hash) {
-            return Verdict::Leaves(self.reject(slab, candidate));
+        let rival = self.history.place(slab.entry(champion).hash);
+        if earlier <= self.history.visits(rival) {
+            return Verdict::Leaves(self.reject(slab, candidate, place));
         }
         self.replace(slab, champion, candidate, MAIN);
         Verdict::Leaves(champion)
     }
 
+    fn count_visits(&mut self, hash: u64, visits: u8) {
+        self.history.add_visits(self.history.place(hash), visits);
+    }
+
     fn replace<V>(&mut self, slab: &mut Slab<V>, champion: u32, candidate: u32, queue: u8) {
-        self.history.add_visits(slab.entry(candidate).hash, 1);
+        self.count_visits(slab.entry(candidate).hash, 1);
         self.move_up(slab, candidate, queue);
         self.leave_main(slab, champion, Left::Dethroned);
     }
@@ -259,7 +267,7 @@ impl S3Duel {
         if std::mem::replace(&mut entry.queue, MAIN) == ON_TRIAL {
             self.comebacks.proved(population);
         }
-        self.history.add_visits(entry.hash, 1);
+        self.count_visits(entry.hash, 1);
         self.main.unlink(slab, token);
         self.main.push_back(slab, token);
         true
@@ -268,7 +276,7 @@ impl S3Duel {
     fn go_round<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let entry = slab.entry_mut(token);
         let accesses = std::mem::take(&mut entry.frequency);
-        self.history.add_visits(entry.hash, accesses);
+        self.count_visits(entry.hash, accesses);
         self.small.unlink(slab, token);
         self.small.push_back(slab, token);
     }
@@ -276,7 +284,7 @@ impl S3Duel {
     fn promote<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let entry = slab.entry_mut(token);
         let accesses = std::mem::take(&mut entry.frequency);
-        self.history.add_visits(entry.hash, accesses + 1);
+        self.count_visits(entry.hash, accesses + 1);
         self.move_up(slab, token, MAIN);
     }
 
@@ -286,13 +294,12 @@ impl S3Duel {
         self.main.push_back(slab, token);
     }
 
-    /// The small queue gives an entry up.
-    fn reject<V>(&mut self, slab: &Slab<V>, token: u32) -> u32 {
-        let entry = slab.entry(token);
+    /// The small queue gives an entry up, whose record is at that place.
+    #[inline]
+    fn reject<V>(&mut self, slab: &Slab<V>, token: u32, place: Place) -> u32 {
         self.unreviewed = self.unreviewed.saturating_add(1);
-        let visits = entry.frequency + 1;
-        self.history
-            .add_departure(entry.hash, visits, Left::Rejected);
+        let visits = slab.entry(token).frequency + 1;
+        self.history.add_departure(place, visits, Left::Rejected);
         token
     }
 
@@ -306,7 +313,8 @@ impl S3Duel {
     }
 
     fn leave_main<V>(&mut self, slab: &Slab<V>, token: u32, left: Left) -> u32 {
-        self.history.add_departure(slab.entry(token).hash, 0, left);
+        let place = self.history.place(slab.entry(token).hash);
+        self.history.add_departure(place, 0, left);
         token
     }
 

@@ -75,8 +75,9 @@ impl<V> Shard<V> {
         };
         let Incoming { key, lifetime, .. } = *incoming;
         let version = self.next_version();
-        let entry = Entry::new(Key::from(key.bytes), key.hash, value, lifetime, version);
-        let token = self.slab.insert(entry);
+        let bytes = Key::from(key.bytes);
+        let make = || Entry::new(bytes, key.hash, value, lifetime, version);
+        let token = self.slab.insert(make);
         let slab = &self.slab;
         self.table
             .insert_unique(key.hash, token, |&other| slab.entry(other).hash);

@@ -39,7 +39,7 @@ impl Cache {
     fn add(&mut self, value: u32) {
         let mut new = entry(value, Lifetime::NEVER);
         new.hash = hash(u64::from(value));
-        let token = self.slab.insert(new);
+        let token = self.slab.insert(|| new);
         self.policy.insert(&mut self.slab, token);
     }
 
