@@ -107,7 +107,11 @@ def test_a_helper_heeds_the_query_where_it_was_asked_to():
         return request.args["user"]
 
     app, _, _ = build()
-    app.get("/")(lambda: helper())
+
+    @app.get("/")
+    def page():
+        return helper()
+
     client = app.test_client()
     assert [client.get(f"/?user={user}").text for user in ("alice", "bob", "alice")] == [
         "alice",
