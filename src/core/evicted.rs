@@ -7,8 +7,8 @@ use super::tags::Tag;
 
 /// Why an entry left the store.
 ///
-/// A word, as it travels between words: a byte that was just written cannot be copied with the rest before it has
-/// reached the cache, and that costs every eviction five nanoseconds.
+/// A word, as it travels between words: a single byte that was just written cannot be copied together with its
+/// neighbours before it has reached the cache, and the copy waits.
 #[repr(u64)]
 #[derive(Copy, Clone, PartialEq, Eq, Hash, Debug)]
 pub enum RemovalCause {

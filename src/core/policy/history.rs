@@ -8,8 +8,7 @@
 /// Keys in the store per bucket. A bucket is a cache line; with one for 2 keys (32 bytes a key) three and a half
 /// times as many keys are known as there are in the store.
 const KEYS_PER_BUCKET: usize = 2;
-/// Seven records, and one for what they share.
-const LANES: usize = 8;
+const RECORDS: usize = 7;
 /// Counts are halved after this many visits for each key in the store.
 const SAMPLE_PER_KEY: usize = 20;
 /// Whom main gave up is remembered for a quarter as many of its evictions as there are entries, whom the small
@@ -54,24 +53,13 @@ struct Record {
     at: u32,
 }
 
-/// A cache line: the records in two rows of lanes, the latest last, so that a row is compared at once.
-///
-/// Lane 0 is no record's, and so stands for none. Its `at` is the epoch up to which counts were halved.
+/// A cache line: the epoch up to which counts were halved, then the keys, the latest last.
 #[derive(Copy, Clone, Debug)]
 #[repr(align(64))]
 struct Bucket {
-    bits: [u32; LANES],
-    at: [u32; LANES],
+    epoch: u32,
+    records: [Record; RECORDS],
 }
-
-const LANE_BITS: u32 = LANES.trailing_zeros();
-/// What ranks a record above all that did not leave lately.
-const RECENT: u32 = (COUNT + 1) << LANE_BITS;
-/// A rank's lowest bits: no two ranks are equal, and that of no record is the highest.
-const LAST_BITS: [u32; LANES] = [u32::MAX, 1, 2, 3, 4, 5, 6, 7];
-
-/// No record: the lane of what the records of a bucket share.
-const NONE: usize = 0;
 
 /// A queue's evictions, counted round and round. A record that is met again after exactly one round is mistaken for
 /// a new one: it then counts as one comeback too many.
@@ -94,7 +82,8 @@ struct Clocks {
 pub(super) struct Place {
     hash: u64,
     bucket: usize,
-    lane: usize,
+    /// `RECORDS` for none.
+    slot: usize,
 }
 
 /// Knows keys; see the module.
@@ -139,11 +128,11 @@ impl History {
     #[cold]
     fn grow(&mut self, entries: usize) {
         if self.buckets.is_empty() {
-            let mut bucket = Bucket {
-                bits: [0; LANES],
-                at: [0; LANES],
+            let record = Record { bits: 0, at: 0 };
+            let bucket = Bucket {
+                epoch: self.epoch,
+                records: [record; RECORDS],
             };
-            bucket.at[NONE] = self.epoch;
             self.buckets = vec![bucket; entries.div_ceil(KEYS_PER_BUCKET)];
         } else {
             // A key's bucket is a fraction of the way down the table, so its new one is a copy of the old.
@@ -173,33 +162,29 @@ impl History {
         Place {
             hash,
             bucket: index,
-            lane: bucket.map_or(NONE, |bucket| bucket.find(hash)),
+            slot: bucket.map_or(RECORDS, |bucket| bucket.find(hash)),
         }
     }
 
     /// How often the key was asked for, as far as is known: 15 at most.
     #[inline]
     pub(super) fn visits(&self, place: Place) -> u32 {
-        if place.lane == NONE {
-            return 0;
-        }
         let Some(bucket) = self.buckets.get(place.bucket) else {
             return 0;
         };
-        let count = bucket.bits[place.lane % LANES] & COUNT;
-        count >> self.epoch.wrapping_sub(bucket.at[NONE]).min(COUNT_BITS)
+        let Some(record) = bucket.records.get(place.slot) else {
+            return 0;
+        };
+        (record.bits & COUNT) >> self.epoch.wrapping_sub(bucket.epoch).min(COUNT_BITS)
     }
 
     /// How the key left, if that was lately. It is here again, so that is asked but once.
     #[inline]
     pub(super) fn take_departure(&mut self, place: Place) -> Option<Departure> {
-        if place.lane == NONE {
-            return None;
-        }
         let bucket = self.buckets.get_mut(place.bucket)?;
-        let lane = place.lane % LANES;
-        let departure = self.clocks.departure(bucket.record(lane));
-        bucket.bits[lane] &= !LEFT;
+        let record = bucket.records.get_mut(place.slot)?;
+        let departure = self.clocks.departure(*record);
+        record.bits &= !LEFT;
         departure
     }
 
@@ -221,17 +206,16 @@ impl History {
         let Some(bucket) = self.buckets.get_mut(place.bucket) else {
             return;
         };
-        if bucket.at[NONE] != self.epoch {
+        if bucket.epoch != self.epoch {
             bucket.catch_up(self.epoch);
         }
-        let (lane, before) = if place.lane == NONE {
-            (bucket.least(&self.clocks), 0)
-        } else {
-            (place.lane, bucket.bits[place.lane % LANES] & COUNT)
+        let (slot, before) = match bucket.records.get(place.slot) {
+            Some(record) => (place.slot, record.bits & COUNT),
+            None => (bucket.least(&self.clocks), 0),
         };
         let count = (before + u32::from(visits)).min(COUNT);
         let bits = fingerprint(place.hash) | count | mark.bits;
-        bucket.replace(lane, Record { bits, at: mark.at });
+        bucket.replace(slot, Record { bits, at: mark.at });
         self.added += usize::from(visits);
         if self.added >= self.sample {
             self.begin_epoch();
@@ -271,7 +255,16 @@ impl Clocks {
         let is_small = left == Left::Rejected.bits();
         let clock = if is_small { self.small } else { self.main };
         let age = clock.now.wrapping_sub(record.at);
-        (age, left != 0 && age < clock.reach)
+        // Of a key that has not left, nothing is within reach.
+        let reach = if left == 0 { 0 } else { clock.reach };
+        (age, age < reach)
+    }
+
+    /// What a record is to be given up by, the lowest first.
+    #[inline]
+    const fn rank(&self, record: Record) -> u32 {
+        let (_, is_recent) = self.age(record);
+        (record.bits & COUNT) | (is_recent as u32 * (COUNT + 1))
     }
 
     /// A departure that is not too long ago.
@@ -292,78 +285,50 @@ impl Bucket {
     /// Four halvings leave nothing of four bits.
     #[cold]
     fn catch_up(&mut self, epoch: u32) {
-        for _ in 0..epoch.wrapping_sub(self.at[NONE]).min(COUNT_BITS) {
-            for bits in &mut self.bits {
+        for _ in 0..epoch.wrapping_sub(self.epoch).min(COUNT_BITS) {
+            for Record { bits, .. } in &mut self.records {
                 *bits = (*bits & !COUNT) | ((*bits & COUNT) >> 1);
             }
         }
-        self.at[NONE] = epoch;
+        self.epoch = epoch;
     }
 
-    const fn record(&self, lane: usize) -> Record {
-        Record {
-            bits: self.bits[lane],
-            at: self.at[lane],
-        }
-    }
-
-    /// The lane of a key's record, or `NONE`.
+    /// The slot of a key's record; `RECORDS` for none.
     #[inline]
     fn find(&self, hash: u64) -> usize {
         let wanted = fingerprint(hash);
-        let mut found = 0_u32;
-        for (lane, bits) in self.bits.iter().enumerate() {
-            found |= u32::from(bits & FINGERPRINT == wanted) << lane;
-        }
-        (found & !(1 << NONE)).trailing_zeros() as usize % LANES
+        let is_wanted = |record: &Record| record.bits & FINGERPRINT == wanted;
+        self.records.iter().position(is_wanted).unwrap_or(RECORDS)
     }
 
-    /// The record to give up: the rarest key of those that did not leave lately, else the one that left first.
+    /// The record to give up: the first that did not leave lately of a key asked for once, mostly the very first. For
+    /// want of one, the rarest key of those that did not leave lately, else the one that left first.
     #[inline]
     fn least(&self, clocks: &Clocks) -> usize {
-        let (small, main) = (clocks.small, clocks.main);
-        let mut ranks = LAST_BITS;
-        for (lane, rank) in ranks.iter_mut().enumerate() {
-            let bits = self.bits[lane];
-            let is_small = mask(bits & LEFT == Left::Rejected.bits());
-            let age = choose(is_small, small.now, main.now).wrapping_sub(self.at[lane]);
-            let reach = choose(is_small, small.reach, main.reach);
-            let is_recent = mask(age < reach) & mask(bits & LEFT != 0);
-            *rank |= ((bits & COUNT) << LANE_BITS) | (is_recent & RECENT);
-        }
-        let least = ranks.into_iter().min().unwrap_or(0);
-        least as usize % LANES
+        let is_one_off = |record: &Record| clocks.rank(*record) <= 1;
+        let first = self.records.iter().position(is_one_off);
+        first.unwrap_or_else(|| self.rarest(clocks))
+    }
+
+    #[cold]
+    fn rarest(&self, clocks: &Clocks) -> usize {
+        let rarest = (0..RECORDS).min_by_key(|&slot| clocks.rank(self.records[slot]));
+        rarest.unwrap_or(0)
     }
 
     /// Gives a record up for one that is the latest.
     #[inline]
-    fn replace(&mut self, lane: usize, record: Record) {
-        moved_up(&mut self.bits, lane, record.bits);
-        moved_up(&mut self.at, lane, record.at);
+    fn replace(&mut self, slot: usize, record: Record) {
+        if slot == 0 {
+            self.records.copy_within(1.., 0);
+        } else {
+            // One by one: to call for a move of so little costs more.
+            for at in 1..RECORDS - 1 {
+                self.records[at] = self.records[at + usize::from(at >= slot)];
+            }
+        }
+        self.records[RECORDS - 1] = record;
     }
-}
-
-/// Takes a lane out of a row and puts another value at its end. All lanes are computed, whichever it is: to call for
-/// a move of so little costs more.
-#[inline]
-fn moved_up(row: &mut [u32; LANES], lane: usize, last: u32) {
-    let old = *row;
-    for at in 0..LANES - 1 {
-        row[at] = choose(mask(at < lane), old[at], old[at + 1]);
-    }
-    row[LANES - 1] = last;
-}
-
-/// All bits or none.
-#[inline]
-fn mask(is_wanted: bool) -> u32 {
-    u32::from(is_wanted).wrapping_neg()
-}
-
-/// The one where the mask is set, else the other: both are at hand, and there is nothing to be predicted.
-#[inline]
-const fn choose(mask: u32, one: u32, other: u32) -> u32 {
-    (one & mask) | (other & !mask)
 }
 
 fn fingerprint(hash: u64) -> u32 {
