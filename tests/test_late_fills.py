@@ -1,6 +1,7 @@
 """What a value comes too late for: newer fills, and what was taken back meanwhile."""
 
 import itertools
+from pathlib import Path
 
 from flask_rustcache import cached
 
@@ -9,19 +10,26 @@ from ._child import in_child
 from ._fills import Crowd, Gate, lead, shop
 
 
-@in_child
-def test_an_older_fill_is_not_stored_over_a_newer_one():
-    """C6: who began to compute later knows better, whoever returns last."""
-    _, cache, _ = shop()
-    runs, gate, force = itertools.count(1), Gate(), []
+def slow_once(cache, **options):
+    """A memoized function that says how often it ran, and stays at its gate the first time."""
+    runs, gate = itertools.count(1), Gate()
 
-    @cache.memoize(60, forced_update=lambda: bool(force))
+    @cache.memoize(60, **options)
     def total():
         number = next(runs)
         if number == 1:
             gate.stay()
         return number
 
+    return total, gate
+
+
+@in_child
+def test_an_older_fill_is_not_stored_over_a_newer_one():
+    """C6: who began to compute later knows better, whoever returns last."""
+    _, cache, _ = shop()
+    force = []
+    total, gate = slow_once(cache, forced_update=lambda: bool(force))
     leader = lead(total, gate)
     force.append(True)
     assert total() == 2
@@ -35,22 +43,107 @@ def test_an_older_fill_is_not_stored_over_a_newer_one():
 def test_who_comes_after_a_deletion_waits_for_nobody_before_it():
     """C6, C9: the fill under way cannot be stored any more."""
     _, cache, _ = shop()
-    runs, gate = itertools.count(1), Gate()
-
-    @cache.memoize(60)
-    def total():
-        number = next(runs)
-        if number == 1:
-            gate.stay()
-        return number
-
+    total, gate = slow_once(cache)
     leader = lead(total, gate)
     cache.delete_memoized(total)
-    late = Crowd(total)
-    assert late.join() == [2]
+    assert Crowd(total).join() == [2]
     gate.open()
     assert leader.join() == [1]
     assert total() == 2
+
+
+@in_child
+def test_other_keys_stop_no_fill():
+    """C6: whatever is set, deleted and memoized meanwhile."""
+    _, cache, _ = shop()
+    total, gate = slow_once(cache)
+    other = cache.memoize(60)(lambda number: number)
+    leader = lead(total, gate)
+    for number in range(1_000):
+        cache.set(f"key {number}", 1)
+        cache.delete(f"key {number}")
+        other(number % 10)
+    cache.delete_memoized(other)
+    gate.open()
+    assert leader.join() == [1]
+    assert total() == 1
+
+
+@in_child
+def test_a_cancelled_fill_is_no_reason_not_to_wait_for_the_next():
+    """C4: that it was deleted meanwhile says nothing of what comes."""
+    _, cache, _ = shop()
+    total, gate = slow_once(cache)
+    leader = lead(total, gate)
+    cache.delete_memoized(total)
+    gate.open()
+    leader.join()
+    again, gate = slow_once(cache)
+    leader = lead(again, gate)
+    late = Crowd(again)
+    late.wait_until_all_follow()
+    gate.open()
+    assert leader.join() == late.join() == [1]
+
+
+@in_child
+def test_who_runs_alone_and_stores_ends_the_running_alone():
+    """C4: the last fill stored something, whoever it was that ran it."""
+    _, cache, _ = shop()
+    gate, refuse, slowly = Gate(), [True], []
+
+    @cache.cached(60, key_prefix="page", response_filter=lambda _: not refuse)
+    def page():
+        if slowly:
+            gate.stay()
+        return "page"
+
+    page()
+    refuse.clear()
+    # This one leads nothing, as the one before stored nothing.
+    page()
+    cache.delete("page")
+    slowly.append(True)
+    leader = lead(page, gate)
+    late = Crowd(page)
+    late.wait_until_all_follow()
+    gate.open()
+    assert leader.join() == late.join() == ["page"]
+
+
+@in_child
+def test_keys_of_fills_that_store_nothing_do_not_stay_in_memory():
+    """C5: however long an attacker makes them."""
+    _, cache, _ = shop()
+    numbers = itertools.count()
+    page = cache.cached(
+        60, key_prefix=lambda: f"{next(numbers)}".ljust(200_000), response_filter=lambda _: False
+    )(lambda: "page")
+
+    def resident():
+        return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * 4096
+
+    page()
+    before = resident()
+    for _ in range(1_000):
+        page()
+    assert resident() - before < 100 * 2**20
+
+
+def test_an_inner_function_of_an_odd_key_does_not_end_the_outer_fill():
+    """C6: what an application says of the outer key meanwhile is newer than what comes of the fill."""
+    app, cache, _ = build()
+    inner = cache.cached(60, make_cache_key=lambda: ("odd",))(lambda: "inner")
+
+    @cache.cached(60, key_prefix="outer")
+    def outer():
+        inner()
+        cache.set("outer", "newer")
+        return "older"
+
+    with app.app_context():
+        assert outer() == "older"
+        assert cache.get("outer") == "newer"
 
 
 def test_objects_that_look_alike_are_told_by_their_type():

@@ -28,15 +28,20 @@ LOGGER = logging.getLogger("flask_caching")
 class Plan(NamedTuple):
     """What the native half is to know about a decorated function."""
 
-    #: How its keys are made: "view", "query", "call" or "asked"; None where Flask-Caching's code answers.
+    #: How its keys are made: by "view", "query", "call", "scoped" (a call, or the request it answers), or
+    #: "asked" for at each call; None where Flask-Caching's code answers.
     kind: str | None
+    #: Of a view's key.
     prefix: str = ""
     cache_none: bool = False
     has_unless: bool = False
     has_forced_update: bool = False
+    #: Is that asked before the key is made?
     forces_first: bool = False
     has_is_stale: bool = False
+    #: Is each hit to be told to Python?
     indicates: bool = False
+    #: Is a stored ``HTTPException`` raised?
     raises: bool = False
     single_flight: bool | None = None
 
@@ -45,7 +50,7 @@ class MadeKey(NamedTuple):
     """An entry's key, what it is let go by, and what the key holds of that."""
 
     key: Any
-    #: Of a memoized function, the keys of its version records.
+    #: Of a memoized function, the keys of its version records; else the function's own tag.
     tags: tuple[str, ...]
     #: The versions of those, one after the other; None if there are none.
     versions: str | None = None

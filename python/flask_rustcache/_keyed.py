@@ -87,8 +87,8 @@ class Keyed(Decorated):
     def _name(self) -> str:
         if not hasattr(self._function, "__qualname__"):
             return self._own_name
-        # All views made of classes are one function, of many classes.
-        named = getattr(self._function, "view_class", self._function)
+        # All views made of classes are one function, of many classes; Flask puts the class on what decorates it.
+        named: Any = getattr(self, "view_class", self._function)
         name = f"{named.__module__}.{named.__qualname__}"
         # Tells of other functions of that name in this process.
         self._of._mark(self._function, name)

@@ -90,7 +90,7 @@ class MemoizedFunction(Decorated):
         return value
 
     def _keep(self, made: MadeKey, timeout: Any) -> None:
-        self._of._keep_versions(made, timeout)
+        self._of._keep_versions(made.tags, timeout)
 
     def _tell(self, found: bool, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         owner = self._of._owner()

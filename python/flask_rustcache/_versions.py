@@ -23,8 +23,6 @@ from ._native import Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ._decorated import MadeKey
-
 _DIGESTS: weakref.WeakKeyDictionary[CodeType, str] = weakref.WeakKeyDictionary()
 
 
@@ -46,7 +44,7 @@ class Versions(flask_caching.Cache):
             refresh = bool(more.get("refresh"))
             name, records, versions = self._find_versions(f, args, more.get("args_to_ignore"), refresh)
             if refresh:
-                self._keep(records, more.get("timeout", 0))
+                self._keep_versions(records, more.get("timeout", 0))
             return name, versions
         name, instance = self._names(f, args, more.get("args_to_ignore"))
         record = self._memvname(name if instance is None else instance)
@@ -91,16 +89,11 @@ class Versions(flask_caching.Cache):
             for record in records:
                 backend._drop_unused_version(record)
 
-    def _keep_versions(self, made: MadeKey, timeout: Any) -> None:
+    def _keep_versions(self, records: tuple[str, ...], timeout: Any) -> None:
         """Has the records of an entry that was just stored live as long as it."""
-        self._keep(made.tags, timeout)
-
-    def _keep(self, records: tuple[str, ...], timeout: Any) -> None:
         backend: Any = self.cache
         for record in records:
-            version = backend._version(record)
-            if version is not None:
-                backend._keep_version(record, version, timeout)
+            backend._keep_version(record, timeout)
 
     def _records(self) -> Store | None:
         """The backend, if it keeps the records beside the store; else Flask-Caching's way is taken."""
@@ -158,7 +151,7 @@ def _described(part: Any) -> str:
 
 def _warn_of_same_name(name: str) -> None:
     warnings.warn(
-        f"another function than before is memoized under the name {name}; the two are kept apart,"
+        f"another function than before is cached under the name {name}; the two are kept apart,"
         " but give them names (__qualname__) of their own, which `delete_memoized` knows them by, too",
         stacklevel=8,
     )

@@ -8,11 +8,48 @@ use std::collections::HashMap;
 
 use ahash::RandomState;
 
+use super::key::buffer::Buffer;
+
 type Map = HashMap<Box<[u8]>, Box<str>, RandomState>;
+
+/// Bytes that are worth remembering a key for.
+const MOST_BYTES: usize = 1024;
+
+/// Keys that hold as long as a state does.
+#[derive(Default)]
+pub(super) struct Memory<S> {
+    pub(super) state: S,
+    keys: Remembered,
+}
+
+impl<S> Memory<S> {
+    /// Forgets the keys of the old state, which is for the caller to drop.
+    #[must_use = "it may have to be dropped out of a lock"]
+    pub(super) fn restart(&mut self, state: S) -> S {
+        self.keys = Remembered::default();
+        std::mem::replace(&mut self.state, state)
+    }
+
+    /// Writes the key that was made for these bytes; false if none was.
+    #[inline]
+    pub(super) fn write(&mut self, bytes: &Buffer, to: &mut Buffer, bound: usize) -> bool {
+        self.keys
+            .find(bytes.bytes(), bound, |key| to.push(key.as_bytes()))
+    }
+
+    /// Remembers the key that was made for these bytes.
+    pub(super) fn remember(&mut self, bytes: &Buffer, key: &Buffer, bound: usize) {
+        if let Ok(key) = std::str::from_utf8(key.bytes())
+            && bytes.bytes().len() <= MOST_BYTES
+        {
+            self.keys.remember(bytes.bytes(), key, bound);
+        }
+    }
+}
 
 /// See the module.
 #[derive(Default)]
-pub(super) struct Remembered {
+struct Remembered {
     young: Map,
     old: Map,
 }
@@ -20,7 +57,7 @@ pub(super) struct Remembered {
 impl Remembered {
     /// Shows what was remembered under these bytes to `view`; false if nothing was.
     #[inline]
-    pub(super) fn find(&mut self, bytes: &[u8], bound: usize, view: impl FnOnce(&str)) -> bool {
+    fn find(&mut self, bytes: &[u8], bound: usize, view: impl FnOnce(&str)) -> bool {
         if let Some(key) = self.young.get(bytes) {
             view(key);
             return true;
@@ -34,7 +71,7 @@ impl Remembered {
     }
 
     /// Remembers a key, and no more than twice `bound` of them.
-    pub(super) fn remember(&mut self, bytes: &[u8], key: &str, bound: usize) {
+    fn remember(&mut self, bytes: &[u8], key: &str, bound: usize) {
         self.insert(Box::from(bytes), Box::from(key), bound);
     }
 
@@ -43,11 +80,6 @@ impl Remembered {
             self.old = std::mem::take(&mut self.young);
         }
         self.young.insert(bytes, key);
-    }
-
-    /// Forgets everything.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
     }
 }
 
@@ -74,13 +106,24 @@ mod tests {
     }
 
     #[test]
+    fn another_state_has_no_keys() {
+        let mut memory = Memory::<u8>::default();
+        let (mut bytes, mut key, mut to) = (Buffer::new(), Buffer::new(), Buffer::new());
+        bytes.push(b"call");
+        key.push(b"key");
+        memory.remember(&bytes, &key, 4);
+        assert!(memory.write(&bytes, &mut to, 4));
+        assert_eq!(to.bytes(), b"key");
+        assert_eq!(memory.restart(1), 0);
+        assert!(!memory.write(&bytes, &mut to, 4));
+    }
+
+    #[test]
     fn the_last_word_counts() {
         let mut remembered = Remembered::default();
         remembered.remember(b"a", "1", 1);
         remembered.remember(b"b", "2", 1);
         remembered.remember(b"a", "3", 1);
         assert_eq!(found(&mut remembered, b"a", 1).as_deref(), Some("3"));
-        remembered.clear();
-        assert_eq!(found(&mut remembered, b"a", 1), None);
     }
 }

@@ -309,14 +309,13 @@ impl Store {
         Self::add_version(slf, &text_bytes(key)?, version, of_instance)
     }
 
-    #[pyo3(signature = (key, version, timeout))]
+    #[pyo3(signature = (key, timeout))]
     fn _keep_version(
         slf: &Bound<'_, Self>,
         key: &Bound<'_, PyString>,
-        version: &str,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        Self::keep_version(slf, &text_bytes(key)?, version, timeout)
+        Self::keep_version(slf, &text_bytes(key)?, timeout)
     }
 
     fn _drop_version(slf: &Bound<'_, Self>, key: &Bound<'_, PyString>) -> PyResult<bool> {

@@ -20,6 +20,7 @@ const DIGEST: usize = 16;
 const VERSION: usize = 6;
 const TWO_VERSIONS: usize = 12;
 
+#[derive(Clone)]
 pub(super) struct Record {
     pub(super) version: String,
     pub(super) of_instance: bool,

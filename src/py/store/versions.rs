@@ -170,10 +170,8 @@ impl Store {
             return Ok(None);
         };
         let now = Self::begin(slf)?;
-        let held = records.peek(&text, now, |record, _| {
-            (record.version.clone(), record.of_instance)
-        });
-        let Some((old, of_instance)) = held else {
+        let held = records.peek(&text, now, |record, _| record.clone());
+        let Some(old) = held else {
             return Ok(None);
         };
         if when == When::IfAbsent {
@@ -184,17 +182,17 @@ impl Store {
             Self::drop_version(slf, &text, now);
             return Ok(None);
         };
-        let is_new = version != old;
+        let is_new = version != old.version;
         let record = Record {
             version,
-            of_instance,
+            of_instance: old.of_instance,
         };
         if is_new {
             this.records.has_version(&record.version, &text);
         }
         let replaced = records.insert(&text, record, lifetime, now, When::Always);
         if is_new {
-            this.records.had_version(&old);
+            this.records.had_version(&old.version);
             this.bury_records(slf.py(), replaced.evicted);
             this.let_tag_go(slf.py(), &text);
         }
@@ -202,11 +200,10 @@ impl Store {
         Ok(Some(true))
     }
 
-    /// Gives a record a new lifetime, if it still has that version.
+    /// Gives a record a new lifetime.
     pub(super) fn keep_version(
         slf: &Bound<'_, Self>,
         key: &[u8],
-        version: &str,
         timeout: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let this = slf.get();
@@ -216,14 +213,8 @@ impl Store {
         };
         let lifetime = this.timeout(timeout)?.lifetime(now);
         let ticket = records.ticket(key, &[]);
-        let held = records.peek(key, now, |record, _| {
-            (&*record.version == version).then_some(record.of_instance)
-        });
-        if let (Some(lifetime), Some(of_instance)) = (lifetime, held.flatten()) {
-            let record = Record {
-                version: version.into(),
-                of_instance,
-            };
+        let held = records.peek(key, now, |record, _| record.clone());
+        if let (Some(lifetime), Some(record)) = (lifetime, held) {
             let kept = records.insert(key, record, lifetime, now, When::IfTicket(ticket));
             this.bury_records(slf.py(), kept.evicted);
         }

@@ -1,0 +1,194 @@
+//! How the key of a call is made from its arguments: once by Python, and then found by the call's bytes.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyFunction, PyString};
+
+use super::Call;
+use super::keys::{KeyRule, Known};
+use crate::core::sync::{Arc, AtomicU8, Mutex, Ordering};
+use crate::py::ffi;
+use crate::py::key::buffer::Buffer;
+use crate::py::key::call::{Shape, write_call};
+use crate::py::remembered::Memory;
+use crate::py::store::Store;
+
+/// Keys that were made before for calls.
+#[derive(Default)]
+pub(super) struct Calls {
+    memory: Mutex<Memory<State>>,
+    /// Whether `EASY` or `OWNED` says all about the shape: then nobody need look it up.
+    shape: AtomicU8,
+}
+
+const EASY_SHAPE: u8 = 1;
+const OWNED_SHAPE: u8 = 2;
+static EASY: Shape = Shape::easy(false);
+static OWNED: Shape = Shape::easy(true);
+
+/// What keys depend on besides the call.
+#[derive(Default)]
+struct State {
+    /// The state of the cache object under which the keys were made.
+    generation: u32,
+    /// What the function was then: a key holds its name and its defaults.
+    function: Option<ffi::FunctionParts>,
+    shape: Arc<Shape>,
+}
+
+impl<'py> Call<'_, 'py> {
+    /// The key of a call by its arguments, and by the request if that asks for it.
+    pub(super) fn write_scoped(
+        &self,
+        to: &mut Buffer,
+        calls: &Calls,
+        store: &Bound<'py, Store>,
+    ) -> PyResult<Known<'py>> {
+        if self.request.is_none() {
+            return self.write_call(to, (calls, None), store);
+        }
+        let scope = self.python(intern!(self.py(), "_scope"), ())?;
+        if scope.is_none() {
+            return Ok(Known::None);
+        }
+        let scope = scope.cast_into::<PyString>()?;
+        let scope = Some(scope.to_str()?).filter(|scope| !scope.is_empty());
+        self.write_call(to, (calls, scope), store)
+    }
+
+    /// The key of a call by its arguments; within a scope, that stands for the owner of a method.
+    #[inline]
+    pub(super) fn write_call(
+        &self,
+        to: &mut Buffer,
+        (calls, scope): (&Calls, Option<&str>),
+        store: &Bound<'py, Store>,
+    ) -> PyResult<Known<'py>> {
+        let function = self.this.function.bind(self.py());
+        let Ok(function) = function.cast_exact::<PyFunction>() else {
+            return self.make_key(to);
+        };
+        let generation = self.this.cache.get().generation();
+        let looked_up;
+        let shape = match calls.shape.load(Ordering::Relaxed) {
+            EASY_SHAPE => &EASY,
+            OWNED_SHAPE => &OWNED,
+            _ => {
+                looked_up = self.shape(calls, function, generation)?;
+                &*looked_up
+            }
+        };
+        let mut written = Buffer::new();
+        written.push(&Store::number(store).to_le_bytes());
+        written.push_sized(scope.unwrap_or_default().as_bytes());
+        // What fails here fails in Flask-Caching's code, too.
+        if !shape.is_all
+            || self
+                .write_arguments(&mut written, shape, stands_for_owner(scope))
+                .is_err()
+        {
+            return self.make_key(to);
+        }
+        let bound = Store::bound(store);
+        let mut memory = calls.memory.lock();
+        if !memory.state.is_of(generation, function) {
+            drop(memory);
+            self.learn_shape(calls, function, generation)?;
+            return self.make_key(to);
+        }
+        let known = memory.write(&written, to, bound);
+        drop(memory);
+        if known {
+            return Ok(Known::Key);
+        }
+        let made = self.make_key(to)?;
+        let mut memory = calls.memory.lock();
+        // What was set meanwhile may have made it another one.
+        if memory.state.is_of(generation, function) {
+            memory.remember(&written, to, bound);
+        }
+        drop(memory);
+        Ok(made)
+    }
+
+    fn write_arguments(&self, to: &mut Buffer, shape: &Shape, scoped: bool) -> PyResult<()> {
+        write_call(to, (shape, scoped), self.args, self.kwargs)
+    }
+
+    /// Remembers the new key of a call that had another one.
+    pub(super) fn remember_anew(&self, key: &Buffer, store: &Bound<'py, Store>) {
+        let (Some(KeyRule::Call(calls)), mut written) = (&self.this.rule, Buffer::new()) else {
+            return;
+        };
+        let shape = Arc::clone(&calls.memory.lock().state.shape);
+        written.push(&Store::number(store).to_le_bytes());
+        written.push_sized(b"");
+        if self.write_arguments(&mut written, &shape, false).is_ok() {
+            let bound = Store::bound(store);
+            calls.memory.lock().remember(&written, key, bound);
+        }
+    }
+
+    /// The function's parameters; if it is not what it was, all keys are forgotten.
+    fn shape(
+        &self,
+        calls: &Calls,
+        function: &Bound<'py, PyFunction>,
+        generation: u32,
+    ) -> PyResult<Arc<Shape>> {
+        let memory = calls.memory.lock();
+        let known = memory.state.is_of(generation, function);
+        let shape = Arc::clone(&memory.state.shape);
+        drop(memory);
+        if known {
+            return Ok(shape);
+        }
+        self.learn_shape(calls, function, generation)
+    }
+
+    #[cold]
+    fn learn_shape(
+        &self,
+        calls: &Calls,
+        function: &Bound<'py, PyFunction>,
+        generation: u32,
+    ) -> PyResult<Arc<Shape>> {
+        let shape: Shape = self
+            .decorated
+            .call_method0(intern!(self.py(), "_shape"))?
+            .extract()?;
+        let parts = ffi::FunctionParts::of(function, shape.is_all)?;
+        let kind = match shape.is_easy() {
+            Some(false) => EASY_SHAPE,
+            Some(true) => OWNED_SHAPE,
+            None => 0,
+        };
+        let state = State {
+            generation,
+            function: Some(parts),
+            shape: Arc::new(shape),
+        };
+        let shape = Arc::clone(&state.shape);
+        let mut memory = calls.memory.lock();
+        let old = memory.restart(state);
+        calls.shape.store(kind, Ordering::Relaxed);
+        drop(memory);
+        // Out of the lock: it holds objects of the function's.
+        drop(old);
+        Ok(shape)
+    }
+}
+
+/// Does the scope tell of the view's class, and so stand for `self`? One of the query alone does not.
+fn stands_for_owner(scope: Option<&str>) -> bool {
+    scope.is_some_and(|scope| !scope.starts_with('?'))
+}
+
+impl State {
+    /// Are the function and the cache object what they were?
+    #[inline]
+    fn is_of(&self, generation: u32, function: &Bound<'_, PyFunction>) -> bool {
+        let same = |parts: &ffi::FunctionParts| parts.are_of(function);
+        self.generation == generation && self.function.as_ref().is_some_and(same)
+    }
+}
