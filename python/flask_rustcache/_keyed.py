@@ -87,7 +87,7 @@ class Keyed(Decorated):
     def _name(self) -> str:
         if not hasattr(self._function, "__qualname__"):
             return self._own_name
-        # All views made of classes are one function, of many classes; Flask puts the class on what decorates it.
+        # Flask's views of classes are all one function; it puts the class on what decorates that.
         named: Any = getattr(self, "view_class", self._function)
         name = f"{named.__module__}.{named.__qualname__}"
         # Tells of other functions of that name in this process.
