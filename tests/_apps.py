@@ -86,3 +86,43 @@ def native(app, path="/"):
     with upstream_calls() as calls:
         answer = text(app, path)
     return not calls, answer
+
+
+class Failing(flask_rustcache.RustCache):
+    """Fails at one of its verbs."""
+
+    at = ""
+
+    def fail(self, verb):
+        if verb == self.at:
+            raise OSError(f"{verb} fails")
+
+    def get(self, key):
+        self.fail("get")
+        return super().get(key)
+
+    def set(self, key, value, timeout=None):
+        self.fail("set")
+        return super().set(key, value, timeout)
+
+    def has(self, key):
+        self.fail("has")
+        return super().has(key)
+
+    def get_many(self, *keys):
+        self.fail("get_many")
+        return super().get_many(*keys)
+
+    def set_many(self, mapping, timeout=None):
+        self.fail("set_many")
+        return super().set_many(mapping, timeout)
+
+
+class Unstorable:
+    """A value that cannot be pickled."""
+
+    def __init__(self, number=0):
+        self.number = number
+
+    def __reduce__(self):
+        raise TypeError("not to be stored")

@@ -8,6 +8,7 @@ from flask_rustcache import cached
 from ._apps import build
 from ._child import in_child
 from ._fills import Crowd, Gate, lead, shop
+from ._memo import key_of
 
 
 def slow_once(cache, **options):
@@ -45,7 +46,7 @@ def test_who_comes_after_a_deletion_waits_for_nobody_before_it():
     _, cache, _ = shop()
     total, gate = slow_once(cache)
     leader = lead(total, gate)
-    cache.delete_memoized(total)
+    cache.delete(key_of(total))
     assert Crowd(total).join() == [2]
     gate.open()
     assert leader.join() == [1]
@@ -72,18 +73,24 @@ def test_other_keys_stop_no_fill():
 @in_child
 def test_a_cancelled_fill_is_no_reason_not_to_wait_for_the_next():
     """C4: that it was deleted meanwhile says nothing of what comes."""
-    _, cache, _ = shop()
-    total, gate = slow_once(cache)
-    leader = lead(total, gate)
-    cache.delete_memoized(total)
-    gate.open()
-    leader.join()
-    again, gate = slow_once(cache)
-    leader = lead(again, gate)
-    late = Crowd(again)
+    _, cache, runs = shop()
+    gates = [Gate(), Gate()]
+
+    @cache.memoize(60)
+    def total():
+        number = next(runs)
+        gates[number - 1].stay()
+        return number
+
+    leader = lead(total, gates[0])
+    cache.delete(key_of(total))
+    gates[0].open()
+    assert leader.join() == [1]
+    leader = lead(total, gates[1])
+    late = Crowd(total)
     late.wait_until_all_follow()
-    gate.open()
-    assert leader.join() == late.join() == [1]
+    gates[1].open()
+    assert leader.join() == late.join() == [2]
 
 
 @in_child

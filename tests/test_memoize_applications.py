@@ -4,9 +4,8 @@ import functools
 
 import pytest
 from flask import Flask
-from flask_rustcache import RustCache
 
-from ._apps import BACKEND, CACHES, build
+from ._apps import BACKEND, CACHES, Failing, build
 from ._memo import entries, record_of
 
 
@@ -20,36 +19,6 @@ def function_of(runs):
         return runs.count("total"), a
 
     return total
-
-
-class Failing(RustCache):
-    """Fails at one of its verbs."""
-
-    at = ""
-
-    def fail(self, verb):
-        if verb == self.at:
-            raise OSError(f"{verb} fails")
-
-    def get(self, key):
-        self.fail("get")
-        return super().get(key)
-
-    def set(self, key, value, timeout=None):
-        self.fail("set")
-        return super().set(key, value, timeout)
-
-    def has(self, key):
-        self.fail("has")
-        return super().has(key)
-
-    def get_many(self, *keys):
-        self.fail("get_many")
-        return super().get_many(*keys)
-
-    def set_many(self, mapping, timeout=None):
-        self.fail("set_many")
-        return super().set_many(mapping, timeout)
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -12,6 +12,7 @@ import warnings
 
 import pytest
 
+from ._apps import Unstorable
 from ._child import in_child
 from ._fills import PATIENCE, Crowd, Gate, follow, follows, lead, shop, until
 from ._memo import Item, entries, records
@@ -175,16 +176,6 @@ def test_fills_that_need_each_other(kind):
     second = "b" if kind == "calls" else "view"
     assert answers[0].startswith(f"a {second}")
     assert answers[1].startswith(f"{second} a")
-
-
-class Unstorable:
-    """A value that cannot be pickled."""
-
-    def __init__(self, number):
-        self.number = number
-
-    def __reduce__(self):
-        raise TypeError("not to be stored")
 
 
 @pytest.mark.parametrize("kind", ["filtered", "raised", "none", "unstorable"])

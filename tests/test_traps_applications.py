@@ -5,36 +5,13 @@ import weakref
 
 import pytest
 from flask import Blueprint, Flask
-from flask_rustcache import RustCache
 
-from ._apps import BACKEND, CACHES, backend_of, build
+from ._apps import BACKEND, CACHES, Failing, backend_of, build
 
 
 @pytest.fixture(params=CACHES.values(), ids=CACHES)
 def cache_class(request):
     return request.param
-
-
-class Failing(RustCache):
-    """Fails at one of its verbs."""
-
-    at = ""
-
-    def get(self, key):
-        self.fail("get")
-        return super().get(key)
-
-    def set(self, key, value, timeout=None):
-        self.fail("set")
-        return super().set(key, value, timeout)
-
-    def has(self, key):
-        self.fail("has")
-        return super().has(key)
-
-    def fail(self, verb):
-        if verb == self.at:
-            raise OSError(f"{verb} fails")
 
 
 @pytest.mark.parametrize("debug", [False, True])

@@ -12,18 +12,9 @@ import warnings
 import pytest
 from flask import Response
 
+from ._apps import Unstorable
 from ._child import in_child
 from ._fills import FOREVER, PATIENCE, Crowd, Gate, follow, lead, shop, stays, until
-
-
-class Unstorable:
-    """A value that cannot be pickled."""
-
-    def __init__(self, number):
-        self.number = number
-
-    def __reduce__(self):
-        raise TypeError("not to be stored")
 
 
 @pytest.mark.parametrize("fault", ["ValueError", "KeyboardInterrupt", "SystemExit", "GeneratorExit"])

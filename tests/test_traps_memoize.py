@@ -6,7 +6,7 @@ import weakref
 
 import pytest
 
-from ._apps import CACHES, backend_of, build
+from ._apps import CACHES, Unstorable, backend_of, build
 from ._memo import Item, entries, key_of, record_of, records
 
 
@@ -77,13 +77,6 @@ def test_what_is_asked_for_stays_through_one_off_traffic():
         cache.set(f"one-off {number}", number)
         assert total(number % 20) == number % 20
     assert max(runs.values()) <= 3
-
-
-class Unstorable:
-    """A value that cannot be pickled."""
-
-    def __reduce__(self):
-        raise TypeError("not to be stored")
 
 
 def test_an_unpicklable_value_is_returned_each_time_and_told_of_once(caplog):
