@@ -80,7 +80,7 @@ proptest! {
                     prop_assert_eq!(store.remove(&[key], NOW).0, model.remove(&key).is_some());
                 }
                 Step::RemoveTag(tag) => {
-                    let gone = store.remove_tag(&[tag]);
+                    let gone = store.remove_tag(&[tag], NOW);
                     let before = model.len();
                     model.retain(|_, tags| !tags.contains(&tag));
                     prop_assert_eq!(gone.len(), before - model.len());
@@ -126,7 +126,7 @@ fn a_fill_that_began_before_its_tag_was_let_go_is_not_stored() {
         let store = store(100, shards);
         let names: [&[u8]; 2] = [&[7], &[8]];
         let ticket = store.ticket(&[1], &names);
-        drop(store.remove_tag(&[8]));
+        drop(store.remove_tag(&[8], NOW));
         assert!(!put(&store, 1, &[7, 8], When::IfTicket(ticket)).0);
         let ticket = store.ticket(&[1], &names);
         assert!(put(&store, 1, &[7, 8], When::IfTicket(ticket)).0);
@@ -140,12 +140,12 @@ fn what_is_done_to_others_stops_no_fill() {
         let store = store(100, shards);
         let ticket = store.ticket(&[1], &[&[7]]);
         for other in 8..208_u8 {
-            drop(store.remove_tag(&[other]));
+            drop(store.remove_tag(&[other], NOW));
             drop(store.remove(&[other], NOW));
             put(&store, other, &[9], When::Always);
         }
         assert!(put(&store, 1, &[7], When::IfTicket(ticket)).0);
-        drop(store.remove_tag(&[7]));
+        drop(store.remove_tag(&[7], NOW));
         assert!(!put(&store, 1, &[7], When::IfTicket(ticket)).0);
     }
 }
@@ -158,5 +158,5 @@ fn an_entry_may_be_given_more_tags() {
     drop(store.add_tags(&[2], &[&[9]], NOW));
     store.validate().expect("sound");
     assert!(store.has_tag(&[7]) && store.has_tag(&[8]) && !store.has_tag(&[9]));
-    assert_eq!(store.remove_tag(&[8]).len(), 1);
+    assert_eq!(store.remove_tag(&[8], NOW).len(), 1);
 }

@@ -5,8 +5,8 @@ Set ``CACHE_TYPE = "flask_rustcache.RustCache"`` and Flask-Caching runs on a sto
 answered natively, too. ``cached`` and ``memoize`` do the same with no ``Cache`` object in hand.
 """
 
-from ._anywhere import cached, memoize
+from ._anywhere import cached, delete_prefix, delete_tag, memoize
 from ._cache import Cache
 from .backend import RustCache
 
-__all__ = ["Cache", "RustCache", "cached", "memoize"]
+__all__ = ["Cache", "RustCache", "cached", "delete_prefix", "delete_tag", "memoize"]

@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from . import _compat, _config
 from ._cache import Cache
 from ._decorated import Options
+from ._groups import frozen
 from ._keyed import KeyedFunction, KeyedView
 from ._views import ViewOptions
 from .backend import RustCache
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from . import _typing
-    from ._typing import Timeout
+    from ._typing import Tags, Timeout
 
 
 class CurrentCache(Cache):
@@ -97,6 +98,7 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
     make_cache_key: Callable[..., Any] | None = None,
     cache: Cache | None = None,
     single_flight: bool | None = None,
+    tags: Tags = None,
 ) -> _typing.KeyedCachedDecorator:
     """Decorates a view, or any function, to be cached in the present application's cache.
 
@@ -122,17 +124,23 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
         cache: The ``flask_rustcache.Cache`` to use, for applications with several.
         single_flight: Whether concurrent misses of a key wait for one of them to run the function. None (the
             default) leaves it to ``CACHE_SINGLE_FLIGHT``.
+        tags: What the entries can be let go by (see :func:`delete_tag`): an iterable of str, or a callable
+            that is given the arguments of the call and returns one, asked at each miss before the function
+            runs. Default None: no tags.
 
     Returns:
         A decorator. What it returns has, beside what ``Cache.cached`` adds, ``key(*args, **kwargs)``,
         ``delete(*args, **kwargs)`` and ``clear()``.
 
     Raises:
-        TypeError: If ``cache`` is no ``flask_rustcache.Cache``, or the decorator is used without parentheses.
+        TypeError: If ``cache`` is no ``flask_rustcache.Cache``, ``tags`` are none, or the decorator is used
+            without parentheses.
         RuntimeError: If Flask-Caching is older than 2.5.
     """
     _check(timeout, cache, "cached")
-    options = Options(unless, forced_update, is_stale, response_filter, cache_none, single_flight)
+    options = Options(
+        unless, forced_update, is_stale, response_filter, cache_none, single_flight, frozen(tags)
+    )
     view = ViewOptions("", query_string, make_cache_key, None, False)
     kind = "asked" if callable(make_cache_key) else "scoped"
 
@@ -158,6 +166,7 @@ def memoize(  # noqa: PLR0913  # the options of Cache.memoize
     args_to_ignore: list[str] | None = None,
     cache: Cache | None = None,
     single_flight: bool | None = None,
+    tags: Tags = None,
 ) -> _typing.KeyedMemoizedDecorator:
     """Decorates a function to be cached by its arguments, requests or not; otherwise as :func:`cached`.
 
@@ -171,16 +180,20 @@ def memoize(  # noqa: PLR0913  # the options of Cache.memoize
         args_to_ignore: The names of parameters that do not count. Default None.
         cache: As there.
         single_flight: As there.
+        tags: As there.
 
     Returns:
         A decorator. What it returns has, beside what ``Cache.memoize`` adds, ``key(*args, **kwargs)``,
         ``delete(*args, **kwargs)`` and ``clear()``.
 
     Raises:
-        TypeError: If ``cache`` is no ``flask_rustcache.Cache``, or the decorator is used without parentheses.
+        TypeError: If ``cache`` is no ``flask_rustcache.Cache``, ``tags`` are none, or the decorator is used
+            without parentheses.
     """
     _check(timeout, cache, "memoize")
-    options = Options(unless, forced_update, is_stale, response_filter, cache_none, single_flight)
+    options = Options(
+        unless, forced_update, is_stale, response_filter, cache_none, single_flight, frozen(tags)
+    )
 
     def decorator(function: Callable[..., Any]) -> Any:
         inner = _inner(function, timeout)
@@ -189,6 +202,27 @@ def memoize(  # noqa: PLR0913  # the options of Cache.memoize
         return decorated._ignoring(args_to_ignore)._bind_inner(None)
 
     return cast("_typing.KeyedMemoizedDecorator", decorator)
+
+
+def delete_tag(tag: str, *, cache: Cache | None = None) -> int:
+    """Removes all entries that carry a tag from the present application's cache.
+
+    Args:
+        tag: What was given to ``tags=``, or one of it.
+        cache: As for :func:`cached`.
+
+    Returns:
+        How many entries went.
+
+    Raises:
+        RuntimeError: If the cache is no ``RustCache``, or the application has none, or several.
+    """
+    return (cache or CURRENT).delete_tag(tag)
+
+
+def delete_prefix(prefix: str, *, cache: Cache | None = None) -> int:
+    """Removes all entries whose keys begin so; see ``RustCache.delete_prefix``, and :func:`delete_tag`."""
+    return (cache or CURRENT).delete_prefix(prefix)
 
 
 def _inner(function: Callable[..., Any], timeout: Any) -> Any:

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from . import _compat, _config
 from ._decorated import Options
+from ._groups import Groups, frozen
 from ._memoized import KeyOptions, MemoizedFunction
 from ._native import CacheFront
 from ._versions import Versions
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from . import _typing
-    from ._typing import P, R, Timeout
+    from ._typing import P, R, Tags, Timeout
 
 
-class Cache(CacheFront, Versions, flask_caching.Cache):
+class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
     """``flask_caching.Cache`` with the same parameters, methods and behaviour, but faster where it can be.
 
     What :meth:`cached` and :meth:`memoize` return answers hits natively, whatever their options, as long as
@@ -118,17 +119,25 @@ class Cache(CacheFront, Versions, flask_caching.Cache):
         response_hit_indication: bool | None = False,
         *,
         single_flight: bool | None = None,
+        tags: Tags = None,
     ) -> Callable[[Callable[P, R]], _typing.CachedFunction[P, R]]:
         """Decorates a view, or any function, to be cached; see ``flask_caching.Cache.cached``.
 
         ``single_flight`` says whether concurrent misses of a key wait for one of them to run the function;
         None (the default) leaves it to ``CACHE_SINGLE_FLIGHT``.
+
+        ``tags`` is what the entries can be let go by (see :meth:`delete_tag`): an iterable of str, or a
+        callable that is given the arguments of the call and returns one; it is asked at each miss, before the
+        function runs. It needs a ``RustCache``: on another backend a call raises ``RuntimeError``. Raises
+        ``TypeError`` if it is none of these. Default None: no tags.
         """
         upstream: Callable[..., Any] = super().cached
         view = ViewOptions(
             key_prefix, query_string, make_cache_key, source_check, response_hit_indication, hash_method
         )
-        options = Options(unless, forced_update, is_stale, response_filter, cache_none, single_flight)
+        options = Options(
+            unless, forced_update, is_stale, response_filter, cache_none, single_flight, frozen(tags)
+        )
         # Flask-Caching 2.4 has no `is_stale`, and a default of its own for the other.
         given = {"is_stale": is_stale, "hash_method": hash_method}
         newer = {name: value for name, value in given.items() if value is not None}
@@ -167,14 +176,17 @@ class Cache(CacheFront, Versions, flask_caching.Cache):
         args_to_ignore: list[str] | None = None,
         *,
         single_flight: bool | None = None,
+        tags: Tags = None,
     ) -> Callable[[Callable[P, R]], _typing.MemoizedFunction[P, R]]:
         """Decorates a function to be cached by its arguments; see ``flask_caching.Cache.memoize``.
 
-        ``single_flight`` is as for :meth:`cached`.
+        ``single_flight`` and ``tags`` are as for :meth:`cached`.
         """
         upstream: Callable[..., Any] = super().memoize
         keys = KeyOptions(make_name, hash_method, source_check, args_to_ignore)
-        options = Options(unless, forced_update, is_stale, response_filter, cache_none, single_flight)
+        options = Options(
+            unless, forced_update, is_stale, response_filter, cache_none, single_flight, frozen(tags)
+        )
         given = {"is_stale": is_stale, "hash_method": hash_method}
         newer = {name: value for name, value in given.items() if value is not None}
 

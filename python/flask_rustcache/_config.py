@@ -35,7 +35,11 @@ _KEYS = {
     "default_timeout": "CACHE_DEFAULT_TIMEOUT",
     "ignore_delete_many_errors": "CACHE_IGNORE_ERRORS",
     "prototype_bytes": "CACHE_PROTOTYPE_BYTES",
+    "jitter": "CACHE_JITTER",
 }
+
+#: Of these, what Flask-Caching knows nothing of.
+_OWN = ("prototype_bytes", "jitter")
 
 
 #: The constructor's positional parameters, in their order.
@@ -77,8 +81,7 @@ def options(config: dict[str, Any], args: list[Any], given: dict[str, Any]) -> d
     merged = dict(given)
     merged["threshold"] = config.get("CACHE_THRESHOLD", DEFAULT_THRESHOLD)
     merged.setdefault("ignore_delete_many_errors", config.get("CACHE_IGNORE_ERRORS", False))
-    if "CACHE_PROTOTYPE_BYTES" in config:
-        merged["prototype_bytes"] = config["CACHE_PROTOTYPE_BYTES"]
+    merged.update({name: config[_KEYS[name]] for name in _OWN if _KEYS[name] in config})
     for name, check in _CHECKS.items():
         if name in merged:
             merged[name] = check(merged[name], _KEYS[name])
@@ -123,6 +126,14 @@ def seconds(value: Any, name: str) -> float:
     if not 0 < number < math.inf:
         raise ValueError(f"{name} must be a positive number of seconds, got {value!r}")
     return float(min(number, threading.TIMEOUT_MAX))
+
+
+def jitter(value: Any, name: str) -> float:
+    """The largest share of a lifetime that is taken away at random: from 0 to 1."""
+    number = _number(value, name, "a fraction from 0 to 1")
+    if not 0 <= number <= 1:
+        raise ValueError(f"{name} must be a fraction from 0 to 1, got {value!r}; use 0.1 for up to a tenth")
+    return float(number)
 
 
 def flag(value: Any, name: str) -> bool:
@@ -196,4 +207,5 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "default_timeout": timeout,
     "ignore_delete_many_errors": flag,
     "prototype_bytes": byte_count,
+    "jitter": jitter,
 }

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask_caching.utils import wants_args
 
-from ._compat import join_generator, normalize_timeout, wants_extra_args
-from ._native import CachedFunction, _fill_returned
+from ._compat import is_known, join_generator, normalize_timeout, wants_extra_args
+from ._groups import store_of
+from ._native import CachedFunction, Store, _fill_returned
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._cache import Cache
+    from ._typing import Tags
 
 #: Where Flask-Caching's own decorators log.
 LOGGER = logging.getLogger("flask_caching")
@@ -44,6 +46,7 @@ class Plan(NamedTuple):
     #: Is a stored ``HTTPException`` raised?
     raises: bool = False
     single_flight: bool | None = None
+    has_tags: bool = False
 
 
 class MadeKey(NamedTuple):
@@ -65,6 +68,7 @@ class Options(NamedTuple):
     response_filter: Callable[..., Any] | None
     cache_none: bool
     single_flight: bool | None
+    tags: Tags = None
 
     def plan(self, kind: str | None, **more: Any) -> Plan:
         """What follows from them for the native half."""
@@ -75,6 +79,7 @@ class Options(NamedTuple):
             has_forced_update=callable(self.forced_update),
             has_is_stale=callable(self.is_stale),
             single_flight=self.single_flight,
+            has_tags=bool(self.tags),
             **more,
         )
 
@@ -161,6 +166,27 @@ class Decorated(CachedFunction):
     def _finds_stale(self, value: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
         return self._is_stale((value,), value, *args, **kwargs)
 
+    def _tags(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What an entry that is about to be made is to be let go by."""
+        tags = self._options.tags
+        return tags(*args, **kwargs) if callable(tags) else tags
+
+    def _answer_untagged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The rest of the way where nothing is native: what is stored there would have no tags."""
+        try:
+            backend = store_of(self._of, f"tags= of {name_of(self._function)}")
+        except (AttributeError, KeyError):
+            # It was never set up, and nothing will be stored.
+            return self._inner(*args, **kwargs)
+        if backend is not None and not (is_known() and self._of._is_plain() and backend._is_plain()):
+            raise RuntimeError(
+                f"tags= of {name_of(self._function)} needs Flask-Caching 2.5, and a Cache and a RustCache"
+                " with their own methods: one that decorated functions go through is overridden or patched"
+            )
+        if "self" in kwargs:
+            return self._run_uncached(args, kwargs)
+        return self._inner(*args, **kwargs)
+
     def _run_uncached(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return self._of._call_fn(self._function, *args, **kwargs)
 
@@ -174,6 +200,9 @@ class Decorated(CachedFunction):
     def _answer_with(self, made: Any, forced: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The rest of the way where the native half cannot go it: an odd key, or another backend."""
         key = made.key if isinstance(made, MadeKey) else made
+        if self._options.tags and isinstance(self._of.cache, Store):
+            error = TypeError(f"a function with tags= needs keys that are plain str, got {key!r}")
+            return self._run_despite(error, args, kwargs)
         try:
             value = None if forced else self._of.get(key)
             found = value is not None

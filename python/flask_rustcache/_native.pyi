@@ -1,12 +1,12 @@
 """The native half of the package. `RustCache` is built on `Store`; use that."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from typing_extensions import disjoint_base
 
-__all__ = ["CacheFront", "CachedFunction", "Store", "_fill_returned", "_forget_fills"]
+__all__ = ["CacheFront", "CachedFunction", "Store", "_fill_returned", "_forget_fills", "_frozen_tags"]
 
 @disjoint_base
 class Store:
@@ -22,13 +22,31 @@ class Store:
     def __delattr__(self, name: str, /) -> None: ...
     def get(self, key: Any) -> Any:
         """The value, the caller's own, or None if there is no live entry. Raises what unpickling raises."""
-    def set(self, key: Any, value: Any, timeout: float | dt.timedelta | None = None) -> bool:
+    def set(
+        self,
+        key: Any,
+        value: Any,
+        timeout: float | dt.timedelta | None = None,
+        *,
+        tags: Iterable[str] | None = None,
+    ) -> bool:
         """Stores a value; True.
 
+        `tags` are what the entry can be let go by, besides its key: see `delete_tag`. They take the place of
+        those of an entry that is there; None is none.
+
         Raises what pickling raises for a value that cannot be stored (the old value stays), `TypeError`
-        or `ValueError` for a timeout that is none.
+        or `ValueError` for a timeout that is none, `TypeError` for tags that are no iterable of str, or are
+        one str.
         """
-    def add(self, key: Any, value: Any, timeout: float | dt.timedelta | None = None) -> bool:
+    def add(
+        self,
+        key: Any,
+        value: Any,
+        timeout: float | dt.timedelta | None = None,
+        *,
+        tags: Iterable[str] | None = None,
+    ) -> bool:
         """Stores a value if there is no live entry, atomically; True if it did. Raises as `set` does."""
     def has(self, key: Any) -> bool:
         """Whether there is a live entry. Counts as neither hit nor miss."""
@@ -40,10 +58,40 @@ class Store:
         """A value or None for each key, in order."""
     def get_dict(self, *keys: Any) -> dict[Any, Any]:
         """Each key with its value or None."""
-    def set_many(self, mapping: Mapping[Any, Any], timeout: float | dt.timedelta | None = None) -> list[Any]:
+    def set_many(
+        self,
+        mapping: Mapping[Any, Any],
+        timeout: float | dt.timedelta | None = None,
+        *,
+        tags: Iterable[str] | None = None,
+    ) -> list[Any]:
         """Stores each item in turn; the keys stored. Raises as `set` does, at the first item that fails."""
     def delete_many(self, *keys: Any) -> list[Any]:
         """Removes each key; the keys that are absent afterwards, those never there included."""
+    def delete_tag(self, tag: str) -> int:
+        """Removes all entries that carry a tag; how many there were.
+
+        Fills under way that would store another end: their values go to their callers only. Takes time in
+        proportion to what it removes.
+        """
+    def delete_prefix(self, prefix: str) -> int:
+        """Removes all entries with str keys that begin so; how many there were.
+
+        The empty prefix removes all with str keys. Fills under way for such keys end. The first call puts
+        all keys in order; from then on it takes time in proportion to what it removes, and storing takes
+        longer: see `docs/groups.md`.
+        """
+    def ttl(self, key: Any) -> float | None:
+        """The seconds that an entry has left; None if it never expires. Counts as neither hit nor miss.
+
+        Raises `KeyError` if there is no live entry.
+        """
+    def touch(self, key: Any, timeout: float | dt.timedelta | None = None) -> bool:
+        """Gives an entry a new lifetime from now on; False if there is no live one.
+
+        The value and the tags stay, and nothing is counted. A timeout is as for `set`: with a negative one
+        the entry goes.
+        """
     def inc(self, key: Any, delta: Any = 1) -> Any:
         """Adds `delta` to the value, atomically; the new value.
 
@@ -67,6 +115,7 @@ class Store:
         """Gives the memory of every expired entry back now; how many there were."""
     def _configure(self, max_entries: int, shards: int, prototype_bytes: int) -> None: ...
     def _set_max_entries(self, max_entries: int) -> None: ...
+    def _set_jitter(self, share: float) -> None: ...
     def _max_entries(self) -> int: ...
     def _keys(self) -> list[Any]: ...
     def _entry(self, key: Any) -> tuple[float | None, bool, Any] | None: ...
@@ -121,3 +170,4 @@ class CachedFunction:
 
 def _fill_returned(key: Any, yes: bool = True) -> None: ...
 def _forget_fills() -> None: ...
+def _frozen_tags(tags: Any) -> tuple[str, ...]: ...

@@ -21,7 +21,7 @@ alone: a static method is to be called through the class, and a class method's c
 
 # pyright: reportPrivateUsage=false
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import timedelta
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeAlias, TypeVar, overload
 
@@ -37,6 +37,9 @@ S_contra = TypeVar("S_contra", contravariant=True)
 
 Timeout: TypeAlias = float | timedelta | None
 """Seconds or a ``timedelta``: 0 never expires, None stands for ``CACHE_DEFAULT_TIMEOUT``."""
+
+Tags: TypeAlias = Iterable[str] | Callable[..., Iterable[str]] | None
+"""What entries can be let go by, or a callable given the arguments of a call that says so; not one str."""
 
 # A `Timeout`. The `Any` is for fractions of a second: Flask-Caching's attribute has none, and one that may
 # be assigned must be of the very same type.

@@ -40,6 +40,8 @@ class RustCache(Store, BaseCache):
             operating system's monotonic clock, or ``time.time`` in tests (see ``testing``).
         prototype_bytes: Bytes that hot containers may take in a form that is copied faster; 0 turns it
             off. An int, or a str such as ``"16MiB"``. Default 16 MiB.
+        jitter: The largest share of its lifetime, from 0 to 1, that an entry loses at random when it is
+            stored or touched, so that what is stored together does not expire together. Default 0.
         shards: Independently locked parts, a power of two. Default: 1 where there is a global interpreter
             lock, else four for each processor. Below 1,024 entries there is always one.
 
@@ -54,7 +56,7 @@ class RustCache(Store, BaseCache):
     _app: weakref.ref[Flask] | None = None
     _wall_clock: bool | None = None
 
-    def __init__(  # noqa: PLR0913  # SimpleCache's signature, and three keyword-only settings of our own
+    def __init__(  # noqa: PLR0913  # SimpleCache's signature, and keyword-only settings of our own
         self,
         threshold: float | str | None = 500,
         default_timeout: float | str | dt.timedelta = 300,
@@ -63,6 +65,7 @@ class RustCache(Store, BaseCache):
         *,
         clock: Callable[[], float] | None = None,
         prototype_bytes: int | str = _config.PROTOTYPE_BYTES,
+        jitter: float | str = 0,
         shards: int | None = None,
     ) -> None:
         """Sets up an empty cache; see the class for the arguments."""
@@ -85,6 +88,7 @@ class RustCache(Store, BaseCache):
             _config.byte_count(prototype_bytes, "prototype_bytes"),
         )
         self._bound = bound
+        self._set_jitter(_config.jitter(jitter, "jitter"))
 
     @classmethod
     def factory(

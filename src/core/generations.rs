@@ -7,12 +7,16 @@
 
 use ahash::HashMap;
 
+use super::incoming::Hashed;
+
 /// A moment in the life of a key, and of its tags. It is good for as long as it is out: whoever was handed
 /// one gives it back by [`Store::end_ticket`](super::Store::end_ticket).
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub struct Ticket {
     pub(super) key: Moment,
     pub(super) tags: u32,
+    /// How many tags it watches: the first ones that the value is then stored with.
+    pub(super) watched: usize,
 }
 
 /// When a watch began.
@@ -27,6 +31,8 @@ pub(super) struct Moment {
 struct Watch {
     generation: u32,
     tickets: u32,
+    /// What is watched; None where two of one hash are.
+    bytes: Option<Box<[u8]>>,
     /// The last that began.
     last: u32,
     /// The generation in which that was.
@@ -42,8 +48,14 @@ pub(super) struct Generations(HashMap<u64, Watch>);
 
 impl Generations {
     /// Begins to watch, or watches once more.
-    pub(super) fn watch(&mut self, hash: u64) -> Moment {
-        let watch = self.0.entry(hash).or_default();
+    pub(super) fn watch(&mut self, what: Hashed<'_>) -> Moment {
+        let watch = self.0.entry(what.hash).or_insert_with(|| Watch {
+            bytes: Some(what.bytes.into()),
+            ..Watch::default()
+        });
+        if watch.bytes.as_deref() != Some(what.bytes) {
+            watch.bytes = None;
+        }
         watch.tickets += 1;
         watch.last = watch.last.wrapping_add(1);
         watch.last_generation = watch.generation;
@@ -111,6 +123,16 @@ impl Generations {
         }
     }
 
+    /// The same for all that is watched from `from` on and before `to`.
+    pub(super) fn bump_between(&mut self, from: &[u8], to: &[u8]) {
+        let is_meant = |bytes: &[u8]| from <= bytes && bytes < to;
+        for watch in self.0.values_mut() {
+            if watch.bytes.as_deref().is_none_or(is_meant) {
+                watch.generation = watch.generation.wrapping_add(1);
+            }
+        }
+    }
+
     /// The present generation of what is watched; None if it is not.
     pub(super) fn at(&self, hash: u64) -> Option<u32> {
         self.0.get(&hash).map(|watch| watch.generation)
@@ -121,15 +143,20 @@ impl Generations {
 mod tests {
     use super::*;
 
+    fn named(hash: u64, bytes: &[u8]) -> Hashed<'_> {
+        Hashed { hash, bytes }
+    }
+
     #[test]
     fn a_bump_is_seen_by_those_who_watch_and_by_nobody_else() {
         let mut generations = Generations::default();
-        let (first, second) = (generations.watch(1), generations.watch(2));
+        let first = generations.watch(named(1, b"a"));
+        let second = generations.watch(named(2, b"b"));
         generations.bump(1);
         generations.bump(3);
         assert!(!generations.is_good(1, first) && generations.is_spoiled(1));
         assert!(generations.is_good(2, second) && !generations.is_spoiled(2));
-        let later = generations.watch(1);
+        let later = generations.watch(named(1, b"a"));
         assert!(generations.is_good(1, later) && !generations.is_spoiled(1));
         generations.bump_all();
         assert!(!generations.is_good(2, second));
@@ -138,8 +165,8 @@ mod tests {
     #[test]
     fn nothing_is_left_of_what_nobody_watches() {
         let mut generations = Generations::default();
-        let first = generations.watch(1);
-        generations.watch(1);
+        let first = generations.watch(named(1, b"a"));
+        generations.watch(named(1, b"a"));
         generations.unwatch(1);
         assert!(generations.is_good(1, first));
         generations.unwatch(1);
@@ -149,9 +176,25 @@ mod tests {
     }
 
     #[test]
+    fn a_range_ends_what_is_in_it_and_what_cannot_be_told_apart() {
+        let mut generations = Generations::default();
+        let before = generations.watch(named(1, b"a"));
+        let within = generations.watch(named(2, b"bb"));
+        let after = generations.watch(named(3, b"c"));
+        let both = generations.watch(named(4, b"x"));
+        generations.watch(named(4, b"y"));
+        generations.bump_between(b"b", b"c");
+        assert!(generations.is_valid(1, before));
+        assert!(!generations.is_valid(2, within));
+        assert!(generations.is_valid(3, after));
+        assert!(!generations.is_valid(4, both));
+    }
+
+    #[test]
     fn who_began_earlier_does_not_store_over_who_began_later() {
         let mut generations = Generations::default();
-        let (old, new) = (generations.watch(1), generations.watch(1));
+        let old = generations.watch(named(1, b"a"));
+        let new = generations.watch(named(1, b"a"));
         assert!(generations.is_good(1, old) && generations.is_good(1, new));
         generations.note_stored(1, old);
         assert!(generations.is_good(1, old) && generations.is_good(1, new));

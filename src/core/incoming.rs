@@ -11,7 +11,7 @@ pub enum When {
     /// Only if no live entry is there. An expired one counts as absent.
     IfAbsent,
     /// As `Always`, but only if since the ticket was handed out the key was not removed, nor given a value
-    /// in any other way, and none of the tags was let go.
+    /// in any other way, and none of the ticket's tags was let go. The value may have more tags behind those.
     IfTicket(Ticket),
 }
 

@@ -20,6 +20,7 @@ mod evicted;
 mod expiry;
 mod generations;
 mod incoming;
+mod order;
 mod policy;
 mod shard;
 mod slab;

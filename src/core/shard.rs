@@ -1,5 +1,6 @@
 //! One shard, unlocked: a table that finds entries by key, and the orders in which they leave.
 
+mod groups;
 mod insert;
 
 use std::ops::Range;
@@ -13,11 +14,13 @@ use super::evicted::{Evicted, RemovalCause, Removed};
 use super::expiry::Expiry;
 use super::generations::{Generations, Ticket};
 use super::incoming::Hashed;
+use super::order::Order;
 use super::policy::Policy;
 use super::slab::Slab;
 use super::stats::Stats;
 use super::sync::Arc;
 use super::tags::Tags;
+pub(super) use groups::{REMOVED_PER_VISIT, VISITS_PER_BLOCK};
 
 /// Expired entries that one call clears away. More than one, so that calls catch up with a crowd
 /// that expires at once; few, so that no call is slow.
@@ -32,6 +35,7 @@ pub(super) struct Shard<V> {
     expiry: Expiry,
     generations: Generations,
     tags: Tags,
+    order: Order,
     account: Arc<Account>,
     stats: Stats,
     /// Values stored so far: where versions come from.
@@ -51,6 +55,7 @@ impl<V> Shard<V> {
             expiry: Expiry::new(),
             generations: Generations::default(),
             tags: Tags::new(),
+            order: Order::new(),
             account,
             stats: Stats::default(),
             versions: 0,
@@ -174,8 +179,9 @@ impl<V> Shard<V> {
     /// What a fill of the key that begins now is stored with.
     pub(super) fn ticket(&mut self, key: Hashed<'_>, tags: &[Hashed<'_>]) -> Ticket {
         Ticket {
-            key: self.generations.watch(key.hash),
+            key: self.generations.watch(key),
             tags: self.tags.watch(tags),
+            watched: tags.len(),
         }
     }
 
@@ -187,12 +193,18 @@ impl<V> Shard<V> {
 
     /// Is what the ticket was handed out for still wanted?
     fn is_good(&self, ticket: Ticket, key: Hashed<'_>, tags: &[Hashed<'_>]) -> bool {
-        self.generations.is_good(key.hash, ticket.key) && self.tags.at(tags) == Some(ticket.tags)
+        self.generations.is_good(key.hash, ticket.key) && self.are_untouched(ticket, tags)
     }
 
     /// Was nothing taken back since the ticket was handed out?
     pub(super) fn is_valid(&self, ticket: Ticket, key: Hashed<'_>, tags: &[Hashed<'_>]) -> bool {
-        self.generations.is_valid(key.hash, ticket.key) && self.tags.at(tags) == Some(ticket.tags)
+        self.generations.is_valid(key.hash, ticket.key) && self.are_untouched(ticket, tags)
+    }
+
+    /// Was none of the tags that the ticket watches let go since?
+    fn are_untouched(&self, ticket: Ticket, tags: &[Hashed<'_>]) -> bool {
+        let watched = tags.get(..ticket.watched);
+        watched.is_some_and(|watched| self.tags.at(watched) == Some(ticket.tags))
     }
 
     /// Are tickets out for the key, and all of them spoiled?
@@ -203,19 +215,6 @@ impl<V> Shard<V> {
     /// No fill of the key that has begun is to be stored.
     pub(super) fn end_tickets(&mut self, key: Hashed<'_>) {
         self.generations.bump(key.hash);
-    }
-
-    /// Removes all that carry a tag, and lets no fill that has begun store another.
-    pub(super) fn remove_tag(&mut self, tag: Hashed<'_>, evicted: &mut Evicted<V>) {
-        self.tags.end_tickets(tag);
-        for token in self.tags.members(tag.bytes) {
-            self.remove(token, RemovalCause::Explicit, evicted);
-        }
-    }
-
-    /// Does any entry carry it?
-    pub(super) fn has_tag(&self, tag: &[u8]) -> bool {
-        self.tags.contains(tag)
     }
 
     /// Evicts an entry (an expired one first, else the policy's choice) and keeps it reserved in the
@@ -251,6 +250,7 @@ impl<V> Shard<V> {
         if let Ok(found) = self.table.find_entry(hash, |&other| other == token) {
             found.remove();
         }
+        self.order.remove(&self.slab, token);
         self.policy.remove(&mut self.slab, token);
         self.expiry.remove(&mut self.slab, token);
         let Entry {
@@ -276,6 +276,7 @@ impl<V> Shard<V> {
         self.account.release(count);
         self.generations.bump_all();
         self.tags.clear();
+        self.order = Order::new();
         self.table = HashTable::new();
         self.policy = Policy::new(self.capacity);
         self.expiry = Expiry::new();
@@ -288,6 +289,7 @@ impl<V> Shard<V> {
             self.table = HashTable::new();
             self.slab = Slab::new();
             self.expiry = Expiry::new();
+            self.order = Order::new();
         }
     }
 
@@ -341,6 +343,7 @@ impl<V> Shard<V> {
         self.policy.validate(&self.slab)?;
         self.expiry.validate(&self.slab)?;
         self.tags.validate(&self.slab)?;
+        self.order.validate(&self.slab)?;
         if self.table.len() != self.slab.len() {
             return Err(format!(
                 "table {}, slab {} entries",

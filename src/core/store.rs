@@ -1,6 +1,7 @@
 //! The locked front: shards behind a lock each, and one account for all of them.
 
 mod admin;
+mod groups;
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -245,25 +246,6 @@ impl<V> Store<V> {
     pub fn end_ticket(&self, key: &[u8], tags: &[&[u8]]) {
         let (key, tags) = (self.hashed(key), self.all_hashed(tags));
         self.shard(key.hash).lock().end_ticket(key, &tags);
-    }
-
-    /// Removes all entries that carry a tag, and lets no fill that has begun store another. Takes time in
-    /// proportion to their number.
-    pub fn remove_tag(&self, tag: &[u8]) -> Evicted<V> {
-        let tag = self.hashed(tag);
-        let mut evicted = Evicted::nothing();
-        for Padded(shard) in &self.shards {
-            shard.lock().remove_tag(tag, &mut evicted);
-        }
-        evicted
-    }
-
-    /// Whether any entry carries a tag, expired ones included that no call has come across yet.
-    #[must_use]
-    pub fn has_tag(&self, tag: &[u8]) -> bool {
-        self.shards
-            .iter()
-            .any(|Padded(shard)| shard.lock().has_tag(tag))
     }
 
     /// Removes an entry; true if a live one was there. Ends the key's tickets in either case.

@@ -83,7 +83,7 @@ impl Tags {
     pub(super) fn watch(&mut self, tags: &[Hashed<'_>]) -> u32 {
         // Each of them only ever grows, so the sum tells of any.
         tags.iter().fold(0, |sum: u32, tag| {
-            sum.wrapping_add(self.generations.watch(tag.hash).generation)
+            sum.wrapping_add(self.generations.watch(*tag).generation)
         })
     }
 

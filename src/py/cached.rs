@@ -49,6 +49,8 @@ struct Plan {
     raises: bool,
     /// The decorator's word on fills; None leaves it to the cache.
     single_flight: Option<bool>,
+    /// Are there tags to be asked for at a miss?
+    has_tags: bool,
 }
 
 /// See the module.
@@ -369,8 +371,11 @@ impl<'py> Call<'_, 'py> {
         Ok((self.decorated.getattr(name)?, PyTuple::new(py, all)?))
     }
 
-    /// Flask-Caching's own decorated function answers.
+    /// Flask-Caching's own decorated function answers, which knows no tags.
     fn by_upstream(&self) -> PyResult<Bound<'py, PyAny>> {
+        if self.this.plan.has_tags {
+            return self.python(intern!(self.py(), "_answer_untagged"), ());
+        }
         call_python(self.this.inner.bind(self.py()), self.args, self.kwargs)
     }
 

@@ -12,6 +12,12 @@ pub(super) enum Error {
     TimeoutType(String),
     /// A timeout that is "not a number".
     TimeoutNan,
+    /// Tags that are one str; holds its repr.
+    TagsText(String),
+    /// Tags that are no iterable; holds the name of their type.
+    TagsType(String),
+    /// A tag that is no str; holds the name of its type.
+    TagType(String),
     /// A clock that returned something other than a finite number of seconds.
     Clock(String),
     /// An item of a mapping that is no pair.
@@ -38,6 +44,16 @@ impl From<Error> for PyErr {
             Error::TimeoutNan => PyValueError::new_err(
                 "timeout must be a number of seconds, got nan; use 0 for an entry that never expires",
             ),
+            Error::TagsText(text) => PyTypeError::new_err(format!(
+                "tags must be an iterable of str, and not one str, whose letters would be the tags; \
+                 use tags=[{text}]"
+            )),
+            Error::TagsType(name) => PyTypeError::new_err(format!(
+                "tags must be an iterable of str, such as [\"users\"], or None, got '{name}'"
+            )),
+            Error::TagType(name) => {
+                PyTypeError::new_err(format!("each of the tags must be a str, got '{name}'"))
+            }
             Error::Clock(what) => PyTypeError::new_err(format!(
                 "clock must be a callable that returns a finite number of seconds, got {what}"
             )),

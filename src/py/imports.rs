@@ -48,7 +48,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 26] = [
+static ALL: [&Imported; 27] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -61,6 +61,7 @@ static ALL: [&Imported; 26] = [
     &BASE_CACHE,
     &FALLBACK_ADD,
     &FALLBACK_ARITHMETIC,
+    &FALLBACK_SET_MANY,
     &HEADERS,
     &FLASK_RESPONSE,
     &WERKZEUG_RESPONSE,
@@ -91,6 +92,8 @@ pub(super) static BASE_CACHE: Imported = Imported::new("cachelib", "BaseCache");
 pub(super) static FALLBACK_ADD: Imported = Imported::new("flask_rustcache._fallback", "add");
 pub(super) static FALLBACK_ARITHMETIC: Imported =
     Imported::new("flask_rustcache._fallback", "arithmetic");
+pub(super) static FALLBACK_SET_MANY: Imported =
+    Imported::new("flask_rustcache._fallback", "set_many");
 pub(super) static HEADERS: Imported = Imported::new("werkzeug.datastructures", "Headers");
 pub(super) static FLASK_RESPONSE: Imported = Imported::new("flask", "Response");
 pub(super) static WERKZEUG_RESPONSE: Imported = Imported::new("werkzeug.wrappers", "Response");

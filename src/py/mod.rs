@@ -9,6 +9,7 @@ mod ffi;
 mod flight;
 mod front;
 mod imports;
+mod jitter;
 mod key;
 mod prototypes;
 mod remembered;
@@ -30,5 +31,5 @@ mod _native {
     #[pymodule_export]
     use super::front::CacheFront;
     #[pymodule_export]
-    use super::store::Store;
+    use super::store::{_frozen_tags, Store};
 }

@@ -4,14 +4,17 @@
 //! lock the value is decoded, and what left the store is dropped, where `__del__` may call us again.
 
 pub(super) use decorated::{Hit, OutTicket};
+pub(super) use tags::{_frozen_tags, TagName, names_of};
 pub(super) use versions::InUse;
 
 mod arithmetic;
 mod batch;
 mod decorated;
 mod engine;
+mod groups;
 mod inspect;
 mod records;
+mod tags;
 mod versions;
 
 use std::sync::{Arc, OnceLock};
@@ -25,7 +28,8 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 use super::errors::Error;
 use super::ffi;
 use super::front::forget_keys;
-use super::imports::{self, FALLBACK_ADD};
+use super::imports;
+use super::jitter::Jitter;
 use super::key::table::KeyTable;
 use super::key::text_bytes;
 use super::prototypes::Budget;
@@ -34,7 +38,7 @@ use super::timeout::Timeout;
 use super::value::Stored;
 use super::vault::Vault;
 use crate::core::sync::{AtomicU64, Ordering};
-use crate::core::{self, StoreConfig, When};
+use crate::core::{self, StoreConfig};
 use arithmetic::Delta;
 use engine::Find;
 use records::Records;
@@ -50,6 +54,7 @@ pub(super) struct Store {
     settings: Settings,
     budget: Arc<Budget>,
     records: Records,
+    jitter: Jitter,
     /// No two stores of a process have the same, however short they live.
     number: u64,
     /// Misses that were answered by another caller's fill.
@@ -73,6 +78,7 @@ impl Store {
             settings: Settings::new(),
             budget: Arc::default(),
             records: Records::default(),
+            jitter: Jitter::default(),
             number: STORES.fetch_add(1, Ordering::Relaxed),
             coalesced: AtomicU64::new(0),
         }
@@ -139,38 +145,26 @@ impl Store {
         Self::look_up(slf, key, now)
     }
 
-    #[pyo3(signature = (key, value, timeout=None))]
+    #[pyo3(signature = (key, value, timeout=None, *, tags=None))]
     fn set(
         slf: &Bound<'_, Self>,
         key: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
         timeout: Option<&Bound<'_, PyAny>>,
+        tags: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        slf.get().settings.ensure(slf)?;
-        Self::put(slf, key, value, timeout, When::Always)?;
-        Ok(true)
+        batch::set(slf, (key, value), timeout, tags)
     }
 
-    #[pyo3(signature = (key, value, timeout=None))]
+    #[pyo3(signature = (key, value, timeout=None, *, tags=None))]
     fn add(
         slf: &Bound<'_, Self>,
         key: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
         timeout: Option<&Bound<'_, PyAny>>,
+        tags: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        let this = slf.get();
-        this.settings.ensure(slf)?;
-        if this
-            .settings
-            .overrides()
-            .any(Overrides::HAS, Overrides::SET)
-        {
-            return FALLBACK_ADD
-                .get(slf.py())?
-                .call1((slf, key, value, timeout))?
-                .extract();
-        }
-        Self::put(slf, key, value, timeout, When::IfAbsent)
+        batch::add(slf, (key, value), timeout, tags)
     }
 
     fn has(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
@@ -214,13 +208,14 @@ impl Store {
         batch::get_dict(slf, keys)
     }
 
-    #[pyo3(signature = (mapping, timeout=None))]
+    #[pyo3(signature = (mapping, timeout=None, *, tags=None))]
     fn set_many<'py>(
         slf: &Bound<'py, Self>,
         mapping: &Bound<'py, PyAny>,
         timeout: Option<&Bound<'py, PyAny>>,
+        tags: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        batch::set_many(slf, mapping, timeout)
+        batch::set_many(slf, mapping, timeout, tags)
     }
 
     #[pyo3(signature = (*keys))]
@@ -229,6 +224,27 @@ impl Store {
         keys: &Bound<'py, PyTuple>,
     ) -> PyResult<Bound<'py, PyAny>> {
         batch::delete_many(slf, keys)
+    }
+
+    fn delete_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyString>) -> PyResult<usize> {
+        groups::delete_tag(slf, tag)
+    }
+
+    fn delete_prefix(slf: &Bound<'_, Self>, prefix: &Bound<'_, PyString>) -> PyResult<usize> {
+        groups::delete_prefix(slf, prefix)
+    }
+
+    fn ttl(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
+        groups::ttl(slf, key)
+    }
+
+    #[pyo3(signature = (key, timeout=None))]
+    fn touch(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        groups::touch(slf, key, timeout)
     }
 
     #[pyo3(signature = (key, delta=Delta::One), text_signature = "($self, key, delta=1)")]
@@ -349,6 +365,10 @@ impl Store {
             .map_err(Error::from)?;
         this.bury(slf.py(), evicted);
         Ok(())
+    }
+
+    fn _set_jitter(&self, share: f64) {
+        self.jitter.set(share);
     }
 
     fn _max_entries(&self) -> PyResult<usize> {

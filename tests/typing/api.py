@@ -43,9 +43,14 @@ def old(value: object) -> bool:
     source_check=False,
     response_hit_indication=True,
     single_flight=False,
+    tags=["front"],
 )
 def front() -> str:
     return ""
+
+
+def tags_of(year: int, verbose: bool = False) -> list[str]:
+    return [f"year {year}", str(verbose)]
 
 
 @cache.memoize(
@@ -54,6 +59,7 @@ def front() -> str:
     unless=never,
     args_to_ignore=["verbose"],
     single_flight=True,
+    tags=tags_of,
 )
 def report(year: int, verbose: bool = False) -> dict[str, int]:
     return {str(year): int(verbose)}
@@ -70,6 +76,7 @@ def report(year: int, verbose: bool = False) -> dict[str, int]:
     make_cache_key=lambda: "stocks",
     cache=cache,
     single_flight=None,
+    tags={"stocks"},
 )
 def stocks() -> list[str]:
     return []
@@ -80,6 +87,7 @@ def rate(currency: str, *, verbose: bool = False) -> float:
     return float(currency) if verbose else 1.0
 
 
+cache.cached(tags=[1])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
 cache.cached("soon")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 cache.memoize(60, arguments=[])  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 cached(60, "stocks/%s")  # type: ignore[call-arg, arg-type]  # pyright: ignore[reportCallIssue]

@@ -83,6 +83,7 @@ impl<V> Shard<V> {
             .insert_unique(key.hash, token, |&other| slab.entry(other).hash);
         self.policy.insert(&mut self.slab, token);
         self.expiry.insert(&mut self.slab, token);
+        self.order.insert(&self.slab, token);
         self.retag(token, incoming.tags, evicted);
         Outcome::Stored
     }
@@ -133,7 +134,7 @@ impl<V> Shard<V> {
         self.slab.entry_mut(token).tags = new;
     }
 
-    fn set_lifetime(&mut self, token: u32, lifetime: Lifetime) {
+    pub(super) fn set_lifetime(&mut self, token: u32, lifetime: Lifetime) {
         let old = self.slab.entry(token).lifetime;
         // Within one tick of the clock the deadline is the same, and so is its place.
         if old.stale_until == lifetime.stale_until {

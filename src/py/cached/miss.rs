@@ -11,15 +11,17 @@ use super::{Call, Found, Sought};
 use crate::py::flight::{Caller, Claim, Filling, Place, Role};
 use crate::py::key::buffer::Buffer;
 use crate::py::key::text_bytes;
-use crate::py::store::{InUse, OutTicket, Store};
+use crate::py::store::{InUse, OutTicket, Store, TagName, names_of};
 
 /// What was not found.
 pub(super) struct Miss<'py> {
     key: Vec<u8>,
     /// The key, and for a memoized function what belongs to it, for Python.
     made: Bound<'py, PyAny>,
-    /// What its entry is to be let go by.
-    tags: Vec<Box<[u8]>>,
+    /// What its entry is to be let go by: what belongs to the function, then what the user asked for.
+    tags: Vec<TagName>,
+    /// How many of them belong to the function.
+    own: usize,
     /// The versions of those, one after the other.
     versions: Option<String>,
     /// The caller wants a value of its own.
@@ -71,14 +73,24 @@ impl<'py> Call<'_, 'py> {
                         return Ok(Sought::Found(found));
                     }
                 }
-                return Miss::new(anew.bytes(), made, alone)
-                    .map(Box::new)
-                    .map(Sought::Miss);
+                return self.begin_miss(store, Miss::new(anew.bytes(), made, alone)?);
             }
         };
-        Miss::new(key.bytes(), made, alone)
-            .map(Box::new)
-            .map(Sought::Miss)
+        self.begin_miss(store, Miss::new(key.bytes(), made, alone)?)
+    }
+
+    /// Asks for the tags, if the decorator was given any: now, so that one that is let go while the function
+    /// runs ends the fill.
+    fn begin_miss(&self, store: &Bound<'py, Store>, mut miss: Miss<'py>) -> PyResult<Sought<'py>> {
+        if self.this.plan.has_tags {
+            let tags = self.python(intern!(self.py(), "_tags"), ());
+            let names = tags.and_then(|tags| names_of(&tags)).inspect_err(|_| {
+                // Nothing will be stored: records that were made for this go again.
+                drop(InUse::begin(store, &miss.tags));
+            });
+            miss.tags.extend(names?);
+        }
+        Ok(Sought::Miss(Box::new(miss)))
     }
 
     /// Runs the function, or waits for somebody who is running it and looks again, once.
@@ -89,7 +101,7 @@ impl<'py> Call<'_, 'py> {
         store: &Bound<'py, Store>,
         miss: &Miss<'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let records = InUse::begin(store, &miss.tags);
+        let records = InUse::begin(store, &miss.tags[..miss.own]);
         let filling = match self.prepare(store, miss)? {
             Prepared::Found(found) => return self.deliver(*found),
             Prepared::Filling(filling) => filling,
@@ -143,7 +155,7 @@ impl<'py> Call<'_, 'py> {
             return Ok(Prepared::Found(Box::new(found)));
         }
         let is_current = match &miss.versions {
-            Some(versions) => Store::are_current(store, &miss.tags, versions)?,
+            Some(versions) => Store::are_current(store, &miss.tags[..miss.own], versions)?,
             None => true,
         };
         // Where it was forgotten just now, what is computed has no place any more, and is not stored: its
@@ -212,10 +224,12 @@ impl<'py> Miss<'py> {
             Some(parts) => parts.get_item(2)?.extract()?,
             None => None,
         };
+        let tags = tags_of(&made)?;
         Ok(Self {
             key: key.to_vec(),
-            tags: tags_of(&made)?,
             made,
+            own: tags.len(),
+            tags,
             versions,
             alone,
         })

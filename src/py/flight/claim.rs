@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::core::sync::{AtomicBool, Ordering};
-use crate::core::{self, Instant, Lifetime, Tagged, Ticket, When};
+use crate::core::{self, Instant, Tagged, Ticket, When};
 
 /// A store, by its number, and a key in it.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -32,20 +32,22 @@ pub(in crate::py) struct Fill {
 }
 
 impl Claim {
-    /// Stores the value, if it is still wanted.
+    /// Stores the value, if it is still wanted, with the tags of the claim and those that it has already.
     pub(in crate::py) fn insert<V>(
         &self,
         core: &core::Store<V>,
-        (key, value): (&[u8], V),
-        lifetime: Lifetime,
+        key: &[u8],
+        tagged: Tagged<'_, V>,
         now: Instant,
     ) -> core::Inserted<V> {
-        let tags: Vec<&[u8]> = self.tags.iter().map(AsRef::as_ref).collect();
+        let is_new = |tag: &&[u8]| !self.tags.iter().any(|known| **known == **tag);
+        let others = tagged.tags.iter().copied().filter(is_new);
+        // Those of the ticket come first.
+        let tags: Vec<&[u8]> = self.tags.iter().map(AsRef::as_ref).chain(others).collect();
         let tagged = Tagged {
-            value,
-            lifetime,
             when: When::IfTicket(self.ticket),
             tags: &tags,
+            ..tagged
         };
         core.insert_tagged(key, tagged, now)
     }

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
 use super::Store;
-use super::engine::Find;
+use super::engine::{Find, Terms};
 use crate::core::{Inserted, Version, When};
 use crate::py::imports::FALLBACK_ARITHMETIC;
 use crate::py::settings::Overrides;
@@ -124,7 +124,7 @@ fn store(
 ) -> PyResult<bool> {
     let Some(version) = version.filter(|_| !last) else {
         let when = if last { When::Always } else { When::IfAbsent };
-        return Store::put(slf, key, new, None, when);
+        return Store::put(slf, key, new, Terms::plain(when));
     };
     let (this, py) = (slf.get(), slf.py());
     let stored = Store::encode(slf, new)?;

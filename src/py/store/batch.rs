@@ -1,12 +1,16 @@
-//! The verbs for many keys: one native call, unless a subclass overrides what they are made of.
+//! The verbs that store, and those for many keys: one native call, unless a subclass overrides what they are
+//! made of.
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::Store;
+use super::engine::Terms;
+use super::tags::names_of;
 use crate::core::When;
 use crate::py::errors::Error;
+use crate::py::imports::{FALLBACK_ADD, FALLBACK_SET_MANY};
 use crate::py::settings::Overrides;
 
 /// `get_many`: a value or None for each key.
@@ -54,11 +58,58 @@ pub(super) fn get_dict<'py>(
     Ok(found.into_any())
 }
 
+/// `set`: always true.
+#[inline]
+pub(super) fn set(
+    slf: &Bound<'_, Store>,
+    (key, value): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
+    timeout: Option<&Bound<'_, PyAny>>,
+    tags: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
+    slf.get().settings.ensure(slf)?;
+    let tags = tags.map_or_else(|| Ok(Vec::new()), names_of)?;
+    let terms = Terms {
+        timeout,
+        tags: &tags,
+        when: When::Always,
+    };
+    Store::put(slf, key, value, terms).map(|_| true)
+}
+
+/// `add`: was it stored?
+pub(super) fn add(
+    slf: &Bound<'_, Store>,
+    (key, value): (&Bound<'_, PyAny>, &Bound<'_, PyAny>),
+    timeout: Option<&Bound<'_, PyAny>>,
+    tags: Option<&Bound<'_, PyAny>>,
+) -> PyResult<bool> {
+    let this = slf.get();
+    this.settings.ensure(slf)?;
+    if this
+        .settings
+        .overrides()
+        .any(Overrides::HAS, Overrides::SET)
+    {
+        return FALLBACK_ADD
+            .get(slf.py())?
+            .call1((slf, key, value, timeout, tags))?
+            .extract();
+    }
+    let tags = tags.map_or_else(|| Ok(Vec::new()), names_of)?;
+    let terms = Terms {
+        timeout,
+        tags: &tags,
+        when: When::IfAbsent,
+    };
+    Store::put(slf, key, value, terms)
+}
+
 /// `set_many`: the keys that were stored, which is all of them.
 pub(super) fn set_many<'py>(
     slf: &Bound<'py, Store>,
     mapping: &Bound<'py, PyAny>,
     timeout: Option<&Bound<'py, PyAny>>,
+    tags: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     slf.get().settings.ensure(slf)?;
@@ -68,13 +119,20 @@ pub(super) fn set_many<'py>(
         .overrides()
         .any(Overrides::SET, Overrides::SET)
     {
-        let timeout = timeout.cloned().unwrap_or_else(|| py.None().into_bound(py));
-        return Store::call_base(slf, "set_many", [mapping.clone(), timeout]);
+        return FALLBACK_SET_MANY
+            .get(py)?
+            .call1((slf, mapping, timeout, tags));
     }
+    let tags = tags.map_or_else(|| Ok(Vec::new()), names_of)?;
+    let terms = Terms {
+        timeout,
+        tags: &tags,
+        when: When::Always,
+    };
     let stored = PyList::empty(py);
     for item in mapping.call_method0(intern!(py, "items"))?.try_iter()? {
         let (key, value) = pair(&item?)?;
-        Store::put(slf, &key, &value, timeout, When::Always)?;
+        Store::put(slf, &key, &value, terms)?;
         stored.append(key)?;
     }
     Ok(stored.into_any())

@@ -2,7 +2,7 @@
 
 use pyo3::prelude::*;
 
-use super::Store;
+use super::{Store, TagName};
 use crate::core::sync::Ordering;
 use crate::core::{self, Ticket};
 use crate::py::flight::Place;
@@ -27,7 +27,7 @@ pub(in crate::py) struct OutTicket<'a, 'py> {
     pub(in crate::py) ticket: Ticket,
     store: &'a Bound<'py, Store>,
     key: &'a [u8],
-    tags: &'a [Box<[u8]>],
+    tags: &'a [TagName],
 }
 
 impl OutTicket<'_, '_> {
@@ -142,7 +142,7 @@ impl Store {
     pub(in crate::py) fn ticket<'a, 'py>(
         slf: &'a Bound<'py, Self>,
         key: &'a [u8],
-        tags: &'a [Box<[u8]>],
+        tags: &'a [TagName],
     ) -> PyResult<OutTicket<'a, 'py>> {
         let core = slf.get().core()?;
         let names: Vec<&[u8]> = tags.iter().map(AsRef::as_ref).collect();

@@ -6,6 +6,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Store;
+use super::tags::TagName;
 use crate::core::{self, Evicted, Inserted, Instant, Tagged, When};
 use crate::py::clock::{self, Source};
 use crate::py::daemon::call_python;
@@ -24,6 +25,26 @@ pub(super) enum Find {
     Known,
     /// Give it one.
     Make,
+}
+
+/// On what terms a value is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a, 'py> {
+    pub(super) timeout: Option<&'a Bound<'py, PyAny>>,
+    /// What a user wants it to be let go by.
+    pub(super) tags: &'a [TagName],
+    pub(super) when: When,
+}
+
+impl Terms<'_, '_> {
+    /// A value for the default time, with no tags.
+    pub(super) const fn plain(when: When) -> Self {
+        Self {
+            timeout: None,
+            tags: &[],
+            when,
+        }
+    }
 }
 
 impl Store {
@@ -138,11 +159,10 @@ impl Store {
         slf: &Bound<'_, Self>,
         key: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
-        timeout: Option<&Bound<'_, PyAny>>,
-        when: When,
+        terms: Terms<'_, '_>,
     ) -> PyResult<bool> {
-        let (this, py) = (slf.get(), slf.py());
-        let timeout = this.timeout(timeout)?;
+        let (this, py, when) = (slf.get(), slf.py(), terms.when);
+        let timeout = this.timeout(terms.timeout)?;
         let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
         let unclaimed = this.vault.hold(py, stored.foreign());
         let now = this.settings.clock.now(slf.as_any())?;
@@ -153,6 +173,9 @@ impl Store {
         if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
             return Ok(stored);
         }
+        // A record lives no shorter than what was asked for: its entries go with it.
+        let jittered = this.jitter.shorten(timeout).lifetime(now);
+        let lifetime = jittered.unwrap_or(lifetime);
         // A value that was long in the making may not be wanted any more; a condition of its own comes first.
         let fill = if when == When::Always {
             fill_to_store_for(py)?
@@ -163,24 +186,30 @@ impl Store {
             let claim = fill
                 .as_ref()
                 .and_then(|fill| fill.get().claim(this.number, key));
-            let records = if has_records {
+            let records = if has_records && claim.is_none() {
                 this.records.of_entry(key)
             } else {
                 Vec::new()
             };
+            if claim.is_none() && records.is_empty() && terms.tags.is_empty() {
+                let Inserted { stored, evicted } = core.insert(key, stored, lifetime, now, when);
+                this.bury(py, evicted);
+                return stored;
+            }
+            let tags: Vec<&[u8]> = records
+                .iter()
+                .chain(terms.tags)
+                .map(AsRef::as_ref)
+                .collect();
+            let tagged = Tagged {
+                value: stored,
+                lifetime,
+                when,
+                tags: &tags,
+            };
             let Inserted { stored, evicted } = match claim {
-                None if records.is_empty() => core.insert(key, stored, lifetime, now, when),
-                None => {
-                    let tags: Vec<&[u8]> = records.iter().map(AsRef::as_ref).collect();
-                    let tagged = Tagged {
-                        value: stored,
-                        lifetime,
-                        when,
-                        tags: &tags,
-                    };
-                    core.insert_tagged(key, tagged, now)
-                }
-                Some(claim) => claim.insert(core, (key, stored), lifetime, now),
+                None => core.insert_tagged(key, tagged, now),
+                Some(claim) => claim.insert(core, key, tagged, now),
             };
             this.bury(py, evicted);
             stored

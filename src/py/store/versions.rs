@@ -223,6 +223,35 @@ impl Store {
         Ok(())
     }
 
+    /// Gives the record under a key a new lifetime; false if there is none.
+    pub(super) fn touch_version(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        timeout: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<bool> {
+        if slf.get().records.get().is_none() {
+            return Ok(false);
+        }
+        let Some(text) = record_key(key) else {
+            return Ok(false);
+        };
+        if Self::version(slf, &text)?.is_none() {
+            return Ok(false);
+        }
+        Self::keep_version(slf, &text, timeout)?;
+        Ok(true)
+    }
+
+    /// Takes out the records whose keys are in a range; their entries are still there.
+    pub(super) fn remove_records_between(
+        &self,
+        (from, to): (&[u8], &[u8]),
+        now: Instant,
+    ) -> Option<Evicted<Record>> {
+        let records = self.records.get()?;
+        Some(records.remove_between(from, to, now))
+    }
+
     /// Lets a record go, and its entries with it; was there one?
     pub(super) fn drop_version(slf: &Bound<'_, Self>, key: &[u8], now: Instant) -> bool {
         let this = slf.get();
@@ -257,12 +286,12 @@ impl Store {
     /// Removes the entries that carry a tag, and lets nothing under way store another.
     pub(super) fn let_tag_go(&self, py: Python<'_>, tag: &[u8]) {
         if let Ok(core) = self.core() {
-            self.bury(py, core.remove_tag(tag));
+            self.bury(py, core.remove_tag(tag, Instant::from_nanos(0)));
         }
     }
 
     /// The entries of records that went, go.
-    fn bury_records(&self, py: Python<'_>, gone: Evicted<Record>) {
+    pub(super) fn bury_records(&self, py: Python<'_>, gone: Evicted<Record>) {
         for removed in gone {
             // One that another took the place of is still there.
             if removed.cause != RemovalCause::Replaced {
