@@ -15,7 +15,7 @@ use super::evicted::{Evicted, RemovalCause};
 use super::generations::Ticket;
 use super::incoming::{Hashed, Incoming, Outcome, When};
 use super::shard::Shard;
-use super::sync::{Arc, Mutex, Padded};
+use super::sync::{Arc, Mutex, Padded, new_hasher, yield_now};
 
 /// Slots looked at per lock when keys are listed: some 10 microseconds.
 const SLOTS_PER_LOCK: u32 = 256;
@@ -84,7 +84,7 @@ impl<V> Store<V> {
         let shards = std::iter::repeat_with(new_shard).take(shards).collect();
         Ok(Self {
             shards,
-            hasher: RandomState::new(),
+            hasher: new_hasher(),
             account,
         })
     }
@@ -189,7 +189,7 @@ impl<V> Store<V> {
             incoming.reserved = self.hand_over(now, &mut evicted);
             if !incoming.reserved {
                 // All shards are empty, all room is reserved: others are about to insert.
-                std::thread::yield_now();
+                yield_now();
             }
         }
     }
