@@ -36,10 +36,11 @@ _KEYS = {
     "ignore_delete_many_errors": "CACHE_IGNORE_ERRORS",
     "prototype_bytes": "CACHE_PROTOTYPE_BYTES",
     "jitter": "CACHE_JITTER",
+    "max_bytes": "CACHE_MAX_BYTES",
 }
 
 #: Of these, what Flask-Caching knows nothing of.
-_OWN = ("prototype_bytes", "jitter")
+_OWN = ("prototype_bytes", "jitter", "max_bytes")
 
 
 #: The constructor's positional parameters, in their order.
@@ -167,6 +168,23 @@ def byte_count(value: Any, name: str) -> int:
     return int(count)
 
 
+def max_bytes(value: Any, name: str) -> int | None:
+    """The bound in bytes, as ``byte_count`` takes it, of at least 1; None and ``math.inf`` are no bound."""
+    if value is None or value == math.inf:
+        return None
+    count = byte_count(value, name)
+    if count == 0:
+        raise ValueError(f"{name} must be at least 1 byte, got {value!r}; use None for no bound")
+    return count
+
+
+def prototype_bytes(value: Any, name: str, bound: int | None) -> int:
+    """Bytes for prototypes; None is 16 MiB, or a quarter of the cache's own bound if that is less."""
+    if value is not None:
+        return byte_count(value, name)
+    return PROTOTYPE_BYTES if bound is None else min(PROTOTYPE_BYTES, bound // 4)
+
+
 def shards(value: Any, name: str) -> int:
     """The number of shards; None chooses by the interpreter and the processors."""
     if value is None:
@@ -207,5 +225,6 @@ _CHECKS: dict[str, Callable[[Any, str], Any]] = {
     "default_timeout": timeout,
     "ignore_delete_many_errors": flag,
     "prototype_bytes": byte_count,
+    "max_bytes": max_bytes,
     "jitter": jitter,
 }

@@ -112,6 +112,8 @@ pub(super) struct Entry<V> {
     /// Accesses that the policy has seen and not yet spent.
     pub(super) frequency: u8,
     pub(super) version: Version,
+    /// What it takes, in bytes: key, value, tags, and the store's own.
+    pub(super) weight: usize,
     /// Neighbours in the policy's queue and in the expiry's run.
     pub(super) links: [Link; LINKS],
     /// What it is let go by, together with others; None for most.
@@ -128,6 +130,7 @@ impl<V> Entry<V> {
             value,
             lifetime,
             version,
+            weight: 0,
             tags: None,
             links,
             run: 0,

@@ -3,22 +3,25 @@
 //! A policy is one file in `policy/` with one type, re-exported here as [`Policy`]. The shard asks
 //! for this much, and nothing outside the file knows more:
 //!
-//! * `new(capacity)`, `set_capacity(capacity)`: the entries this shard is expected to hold, its
-//!   share of the bound. Shares are expectations, not limits: keys hash unevenly.
+//! * `new(capacity, weighs)`, `set_capacity(capacity, weighs)`: the entries this shard is expected to hold, its
+//!   share of the bound, and whether there is a bound in bytes. Shares are expectations, not limits: keys hash
+//!   unevenly.
 //! * `insert(slab, token)`: a key new to the shard came in.
 //! * `access(entry)`: a key was read, or was given a new value.
-//! * `victim(slab)`: the entry to go next; `None` only if there is none. Bounded work. It must be
-//!   followed by the removal of that entry.
+//! * `reweigh(slab, token, old)`: an entry weighs something else now.
+//! * `victim(slab, incoming)`: the entry to go next, so that one of that weight can come in; `None` only if there
+//!   is none. Bounded work. It must be followed by the removal of that entry.
 //! * `remove(slab, token)`: an entry leaves, for whatever cause.
 //! * `validate(slab)`: recomputes every invariant from scratch.
 //!
 //! The policy keeps what it needs per entry in the entry (`links[POLICY]`, `queue`, `frequency`). The other
-//! files are its parts: `history` remembers keys, `balance` and `comebacks` learn from them.
+//! files are its parts: `history` remembers keys, `balance` and `comebacks` learn from them, `weights` is for bytes.
 
 mod balance;
 mod comebacks;
 mod history;
 mod s3duel;
+mod weights;
 
 pub(super) use s3duel::S3Duel as Policy;
 

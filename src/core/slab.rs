@@ -18,6 +18,9 @@ pub(super) struct Slab<V> {
 }
 
 impl<V> Slab<V> {
+    /// What a slot takes, in bytes.
+    pub(super) const SLOT: usize = size_of::<Slot<V>>();
+
     pub(super) const fn new() -> Self {
         Self {
             slots: Vec::new(),

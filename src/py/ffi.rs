@@ -168,6 +168,20 @@ fn part_addresses(function: &Bound<'_, PyFunction>) -> [usize; 5] {
     ]
 }
 
+/// What a bytes object takes beside its bytes, the zero at their end included.
+pub(super) const BYTES_HEADER: usize = std::mem::offset_of!(ffi::PyBytesObject, ob_sval) + 1;
+
+/// What a str of ASCII characters takes; None for any other.
+#[inline]
+pub(super) fn ascii_size(text: &Bound<'_, PyString>) -> Option<usize> {
+    // SAFETY: a live str, by its `Bound`; the call only reads its header.
+    let is_ascii = unsafe { ffi::PyUnicode_IS_COMPACT_ASCII(text.as_ptr()) } != 0;
+    // SAFETY: the same.
+    let length = unsafe { ffi::PyUnicode_GET_LENGTH(text.as_ptr()) };
+    let length = usize::try_from(length).ok().filter(|_| is_ascii)?;
+    Some(size_of::<ffi::PyASCIIObject>() + length + 1)
+}
+
 /// How many references an object has, the caller's own among them.
 #[inline]
 pub(super) fn reference_count(object: &Bound<'_, PyAny>) -> ffi::Py_ssize_t {

@@ -18,6 +18,7 @@ mod store;
 mod timeout;
 mod value;
 mod vault;
+mod weight;
 
 use pyo3::prelude::*;
 

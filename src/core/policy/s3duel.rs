@@ -27,14 +27,17 @@
 //! queue has to win main's room back entry by entry, and LRU is a point or two better. Memory: 32 bytes for
 //! each entry, up to 64 after the number of entries has grown, from the first eviction on.
 
+mod check;
+
 use super::super::entry::{Entry, POLICY};
 use super::super::slab::{Queue, Slab};
 use super::balance::Balance;
 use super::comebacks::Comebacks;
 use super::history::{Departure, History, Left, Place};
+use super::weights::Weights;
 
 /// The values of `Entry::queue`.
-const SMALL: u8 = 0;
+pub(super) const SMALL: u8 = 0;
 const MAIN: u8 = 1;
 /// In main for no merit: it was taken in, and has not been used since.
 const UNPROVEN: u8 = 2;
@@ -64,6 +67,8 @@ pub(in super::super) struct S3Duel {
     owed: u32,
     /// Entries that the small queue gave up since main's oldest was last reviewed.
     unreviewed: u8,
+    /// What the queues weigh, in bytes.
+    weights: Weights,
     /// Limits the memory.
     capacity: usize,
 }
@@ -76,7 +81,7 @@ enum Verdict {
 
 impl S3Duel {
     /// A policy for `capacity` entries (`usize::MAX`: as many as there will be).
-    pub(in super::super) const fn new(capacity: usize) -> Self {
+    pub(in super::super) const fn new(capacity: usize, weighs: bool) -> Self {
         Self {
             small: Queue::new(),
             main: Queue::new(),
@@ -85,14 +90,16 @@ impl S3Duel {
             comebacks: Comebacks::new(),
             owed: 0,
             unreviewed: 0,
+            weights: Weights::new(weighs),
             capacity,
         }
     }
 
     /// Gives back memory that fewer entries have no use for. Nothing else goes by the capacity: how many entries
     /// there is room for shows whenever one has to leave.
-    pub(in super::super) fn set_capacity(&mut self, capacity: usize) {
+    pub(in super::super) fn set_capacity(&mut self, capacity: usize, weighs: bool) {
         self.capacity = capacity;
+        self.weights.count = weighs;
         self.history.shrink(capacity);
     }
 
@@ -104,12 +111,15 @@ impl S3Duel {
         let is_sample = Comebacks::is_sample(hash);
         let entry = slab.entry_mut(token);
         entry.frequency = 0;
+        let weight = entry.weight;
         if !came_back || !(is_sample || self.comebacks.are_welcome()) {
             entry.queue = SMALL;
+            self.weights.small += weight;
             self.small.push_back(slab, token);
             self.take_in(slab);
             return;
         }
+        self.weights.main += weight;
         entry.queue = if is_sample { ON_TRIAL } else { MAIN };
         self.owed += u32::from(is_sample);
         self.history.add_visits(place, 1);
@@ -118,9 +128,9 @@ impl S3Duel {
 
     /// Main takes in the small queue's oldest until it has its share. They keep what use they have had.
     fn take_in<V>(&mut self, slab: &mut Slab<V>) {
-        let target = self.balance.small_target(self.population());
         for _ in 0..MOST_TAKEN_IN {
-            let Some(token) = self.small.head().filter(|_| self.small.len() > target) else {
+            let is_long = self.small.len() > 1 && self.fills_small(0, 1);
+            let Some(token) = self.small.head().filter(|_| is_long) else {
                 return;
             };
             self.count_visits(slab.entry(token).hash, 1);
@@ -156,18 +166,31 @@ impl S3Duel {
 
     /// An entry leaves, for whatever cause.
     pub(in super::super) fn remove<V>(&mut self, slab: &mut Slab<V>, token: u32) {
-        if slab.entry(token).queue == SMALL {
+        let entry = slab.entry(token);
+        *self.weights.of(entry.queue) -= entry.weight;
+        if entry.queue == SMALL {
             self.small.unlink(slab, token);
         } else {
             self.main.unlink(slab, token);
         }
     }
 
-    /// The entry to go next.
-    pub(in super::super) fn victim<V>(&mut self, slab: &mut Slab<V>) -> Option<u32> {
+    /// An entry weighs something else now.
+    pub(in super::super) fn reweigh<V>(&mut self, slab: &Slab<V>, token: u32, old: usize) {
+        let entry = slab.entry(token);
+        let weight = self.weights.of(entry.queue);
+        *weight = *weight - old + entry.weight;
+    }
+
+    /// The entry to go next, so that one of that weight can come in.
+    pub(in super::super) fn victim<V>(
+        &mut self,
+        slab: &mut Slab<V>,
+        incoming: usize,
+    ) -> Option<u32> {
         self.history.fit(self.population().min(self.capacity));
         for _ in 0..MOST_PASSED_OVER {
-            if let Verdict::Leaves(token) = self.judge(slab)? {
+            if let Verdict::Leaves(token) = self.judge(slab, incoming)? {
                 return Some(token);
             }
         }
@@ -187,14 +210,27 @@ impl S3Duel {
         Some(self.dethrone(slab, token))
     }
 
+    /// Whether the small queue has its share, by weight if there is a bound on that: with `incoming` bytes that
+    /// are about to come, and without `excess` entries.
+    fn fills_small(&self, incoming: usize, excess: usize) -> bool {
+        if !self.weights.count {
+            let target = self.balance.small_target(self.population());
+            return self.small.len() >= target + excess;
+        }
+        let small = self.weights.small.saturating_add(incoming);
+        small
+            > self
+                .balance
+                .small_target(small.saturating_add(self.weights.main))
+    }
+
     /// Looks at the entry at the end of the queue that is longer than it should be; `None` if there is no entry.
-    fn judge<V>(&mut self, slab: &mut Slab<V>) -> Option<Verdict> {
-        let target = self.balance.small_target(self.population());
-        let is_full = self.small.len() >= target;
+    fn judge<V>(&mut self, slab: &mut Slab<V>, incoming: usize) -> Option<Verdict> {
+        let is_full = self.fills_small(incoming, 0);
         let Some(candidate) = self.small.head().filter(|_| is_full) else {
             return self.judge_main(slab);
         };
-        match slab.entry(candidate).frequency {
+        match self.spare_accesses(slab.entry(candidate)) {
             0 => return Some(self.duel(slab, candidate)),
             MOST_FREQUENT => self.promote(slab, candidate),
             _ => self.go_round(slab, candidate),
@@ -231,7 +267,11 @@ impl S3Duel {
             return Verdict::PassedOver;
         }
         let rival = self.history.place(slab.entry(champion).hash);
-        if earlier <= self.history.visits(rival) {
+        let visits = (earlier, self.history.visits(rival));
+        if !self
+            .weights
+            .favour(slab.entry(candidate), slab.entry(champion), visits)
+        {
             return Verdict::Leaves(self.reject(slab, candidate, place));
         }
         self.replace(slab, champion, candidate, MAIN);
@@ -256,14 +296,22 @@ impl S3Duel {
         entry.queue == UNPROVEN && entry.frequency == 0
     }
 
+    /// What is left of an entry's accesses when it has paid for its weight.
+    #[inline]
+    fn spare_accesses<V>(&self, entry: &Entry<V>) -> u8 {
+        let surcharge = self.weights.surcharge(entry.weight, self.population());
+        entry.frequency.saturating_sub(surcharge)
+    }
+
     /// Gives an entry of main another round if it has been used.
     fn second_chance<V>(&mut self, slab: &mut Slab<V>, token: u32) -> bool {
         let population = self.population();
+        let left = self.spare_accesses(slab.entry(token));
         let entry = slab.entry_mut(token);
-        if entry.frequency == 0 {
+        if left == 0 {
             return false;
         }
-        entry.frequency -= 1;
+        entry.frequency = left - 1;
         if std::mem::replace(&mut entry.queue, MAIN) == ON_TRIAL {
             self.comebacks.proved(population);
         }
@@ -290,7 +338,10 @@ impl S3Duel {
 
     fn move_up<V>(&mut self, slab: &mut Slab<V>, token: u32, queue: u8) {
         self.small.unlink(slab, token);
-        slab.entry_mut(token).queue = queue;
+        let entry = slab.entry_mut(token);
+        entry.queue = queue;
+        self.weights.small -= entry.weight;
+        self.weights.main += entry.weight;
         self.main.push_back(slab, token);
     }
 
@@ -320,33 +371,6 @@ impl S3Duel {
 
     const fn population(&self) -> usize {
         self.small.len() + self.main.len()
-    }
-
-    /// Recomputes every invariant.
-    pub(in super::super) fn validate<V>(&self, slab: &Slab<V>) -> Result<(), String> {
-        for (queue, is_small) in [(&self.small, true), (&self.main, false)] {
-            queue.validate(slab, |entry| {
-                if (entry.queue == SMALL) == is_small
-                    && entry.queue <= ON_TRIAL
-                    && entry.frequency <= MOST_FREQUENT
-                {
-                    return Ok(());
-                }
-                let name = if is_small { "small" } else { "main" };
-                Err(format!("entry of queue {} in {name}", entry.queue))
-            })?;
-        }
-        let queued = self.population();
-        if queued != slab.len() {
-            return Err(format!("policy holds {queued} of {} entries", slab.len()));
-        }
-        if !self.balance.is_sound() {
-            return Err("the small queue's share is out of range".to_owned());
-        }
-        if self.history.is_bounded(self.capacity) {
-            return Ok(());
-        }
-        Err("the policy remembers too much".to_owned())
     }
 }
 

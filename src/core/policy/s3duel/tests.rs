@@ -17,7 +17,7 @@ struct Cache {
 impl Cache {
     fn new(room: usize) -> Self {
         Self {
-            policy: S3Duel::new(room),
+            policy: S3Duel::new(room, false),
             slab: Slab::new(),
             room,
         }
@@ -49,7 +49,7 @@ impl Cache {
     }
 
     fn evict(&mut self) -> Option<u32> {
-        let token = self.policy.victim(&mut self.slab)?;
+        let token = self.policy.victim(&mut self.slab, 0)?;
         Some(self.remove(token))
     }
 
@@ -246,7 +246,7 @@ fn memory_goes_with_what_is_stored_and_is_given_back() {
     assert!(cache.policy.history.is_bounded(0));
     cache.evict();
     assert!(cache.policy.history.is_bounded(100));
-    cache.policy.set_capacity(10);
+    cache.policy.set_capacity(10, false);
     assert!(cache.policy.history.is_bounded(10));
     cache.validate();
 }
@@ -286,7 +286,7 @@ impl Cache {
             }
             Op::Room(room) => {
                 self.room = room;
-                self.policy.set_capacity(room);
+                self.policy.set_capacity(room, false);
                 while self.slab.len() > room {
                     self.evict();
                 }
