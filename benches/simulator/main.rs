@@ -1,10 +1,10 @@
 //! Hit ratios of eviction policies over recorded traces and made loads.
 //!
-//! `cargo bench --bench simulator -- [--traces FOLDER] [--only LOAD] [--variants] [--cost] [--json FILE] [--document FILE]`
+//! `cargo bench --bench simulator -- [--traces FOLDER] [--only LOAD] [--variants] [--bytes] [--cost] [--json FILE] [--document FILE]`
 //!
 //! The traces are looked for in `../shared/traces`, and left out if they are not there; `xz` unpacks them.
-//! `--document` puts all tables into `docs/eviction.md`. `--variants` compares the shipped policy with itself, parts taken out and constants turned; `--cost` measures
-//! nanoseconds instead.
+//! `--document` puts all tables into `docs/eviction.md`. `--variants` compares the shipped policy with itself, parts taken out and constants turned; `--bytes` bounds
+//! bytes and not entries; `--cost` measures nanoseconds instead.
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -13,6 +13,7 @@
 )]
 
 mod belady;
+mod bytes;
 mod cost;
 mod counts;
 mod document;
@@ -160,6 +161,10 @@ fn compare_all(arguments: &[String]) -> Result<()> {
     if let Some(only) = value(arguments, "--only") {
         loads.retain(|load| load.name.contains(&only));
     }
+    if arguments.iter().any(|argument| argument == "--bytes") {
+        let table = bytes::compare(&loads).in_full().map_err(Error::other)?;
+        return write!(stdout(), "{table}");
+    }
     if arguments.iter().any(|argument| argument == "--variants") {
         let [parts, constants, held_out] = variant_tables(&loads).map_err(Error::other)?;
         return write!(stdout(), "{parts}\n{constants}\n{held_out}");
@@ -173,8 +178,9 @@ fn compare_all(arguments: &[String]) -> Result<()> {
         return Ok(());
     };
     let [parts, constants, held_out] = variant_tables(&loads).map_err(Error::other)?;
-    let names = ["brief", "full", "parts", "constants", "held out"];
-    let texts = [brief, full, parts, constants, held_out];
+    let bytes = bytes::compare(&loads).in_full().map_err(Error::other)?;
+    let names = ["brief", "full", "parts", "constants", "held out", "bytes"];
+    let texts = [brief, full, parts, constants, held_out, bytes];
     let blocks: Vec<_> = names
         .into_iter()
         .zip(texts.iter().map(String::as_str))

@@ -106,15 +106,15 @@ class Store:
     def __contains__(self, key: Any, /) -> bool: ...
     def __len__(self) -> int: ...
     def __bool__(self) -> bool: ...
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> dict[str, int]:
         """The counters, true now.
 
-        `entries`, `bytes` (what they take), `max_bytes` (None: no bound), `records` (of memoized functions),
+        `entries`, `bytes` (what they take), `bytes_limit` (0: none), `records` (of memoized functions),
         `hits`, `misses`, `insertions` (values stored), `replacements` (of those, in place of a live value),
         `evictions` (to make room), `evictions_by_bytes` (of those, for want of bytes and not of entries),
-        `refusals` (values larger than `max_bytes`), `expirations`, `removals` (asked for), `coalesced`
+        `refusals` (values larger than that limit), `expirations`, `removals` (asked for), `coalesced`
         (misses answered by another caller's fill), `prototype_bytes` (taken by hot containers, besides
-        `bytes`) and `prototype_bytes_limit`. All int but `max_bytes`.
+        `bytes`) and `prototype_bytes_limit`.
         """
     def purge_expired(self) -> int:
         """Gives the memory of every expired entry back now; how many there were."""

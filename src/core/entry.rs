@@ -114,6 +114,8 @@ pub(super) struct Entry<V> {
     pub(super) version: Version,
     /// What it takes, in bytes: key, value, tags, and the store's own.
     pub(super) weight: usize,
+    /// Up to what value of the policy's clock it stays.
+    pub(super) credit: u64,
     /// Neighbours in the policy's queue and in the expiry's run.
     pub(super) links: [Link; LINKS],
     /// What it is let go by, together with others; None for most.
@@ -131,6 +133,7 @@ impl<V> Entry<V> {
             lifetime,
             version,
             weight: 0,
+            credit: 0,
             tags: None,
             links,
             run: 0,

@@ -25,6 +25,7 @@ mod policy;
 mod shard;
 mod slab;
 mod stats;
+mod steps;
 mod store;
 pub mod sync;
 mod tags;

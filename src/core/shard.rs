@@ -235,10 +235,7 @@ impl<V> Shard<V> {
         let expired = self.due(now);
         let (token, cause) = match expired {
             Some(token) => (token, RemovalCause::Expired),
-            None => (
-                self.policy.victim(&mut self.slab, room.wanted_weight)?,
-                RemovalCause::Size,
-            ),
+            None => (self.policy.victim(&mut self.slab)?, RemovalCause::Size),
         };
         if cause == RemovalCause::Size && room.lacks_weight_only() {
             self.stats.evictions_by_weight += 1;
@@ -250,7 +247,7 @@ impl<V> Shard<V> {
 
     /// Evicts the policy's choice, for want of bytes or of entries. False if the shard is empty.
     pub(super) fn evict(&mut self, by_weight: bool, evicted: &mut Evicted<V>) -> bool {
-        let Some(token) = self.policy.victim(&mut self.slab, 0) else {
+        let Some(token) = self.policy.victim(&mut self.slab) else {
             return false;
         };
         self.stats.evictions_by_weight += u64::from(by_weight);
@@ -323,7 +320,14 @@ impl<V> Shard<V> {
     /// The bounds have changed; the shard is expected to hold so many entries.
     pub(super) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
-        self.policy.set_capacity(capacity, self.account.weighs());
+        self.policy.set_capacity(capacity);
+        if self.policy.weighs() != self.account.weighs() {
+            self.policy = Policy::new(capacity, self.account.weighs());
+            let tokens: Vec<_> = self.slab.iter().map(|(token, _)| token).collect();
+            for token in tokens {
+                self.policy.insert(&mut self.slab, token);
+            }
+        }
     }
 
     /// Adds the live keys in a range of slots to `keys`; false if there are no slots after it.

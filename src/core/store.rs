@@ -2,6 +2,8 @@
 
 mod admin;
 mod groups;
+#[cfg(test)]
+mod steps_tests;
 
 use std::hash::{BuildHasher, Hasher};
 

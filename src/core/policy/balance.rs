@@ -38,10 +38,9 @@ impl Balance {
         }
     }
 
-    /// What fills the small queue, of so many entries or bytes; at least 1.
+    /// The length at which the small queue is full, at least 1.
     pub(super) fn small_target(&self, population: usize) -> usize {
-        // Bytes may be more than fit beside the share in one word.
-        let target = u128::from(self.share) * population as u128 / u128::from(WHOLE);
+        let target = (self.share * population as u64) / WHOLE;
         usize::try_from(target).unwrap_or(0).max(1)
     }
 

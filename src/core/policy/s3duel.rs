@@ -27,25 +27,21 @@
 //! queue has to win main's room back entry by entry, and LRU is a point or two better. Memory: 32 bytes for
 //! each entry, up to 64 after the number of entries has grown, from the first eviction on.
 
-mod check;
-
-use super::super::entry::{Entry, POLICY};
+use super::super::entry::POLICY;
 use super::super::slab::{Queue, Slab};
+use super::MOST_FREQUENT;
 use super::balance::Balance;
 use super::comebacks::Comebacks;
 use super::history::{Departure, History, Left, Place};
-use super::weights::Weights;
 
 /// The values of `Entry::queue`.
-pub(super) const SMALL: u8 = 0;
+const SMALL: u8 = 0;
 const MAIN: u8 = 1;
 /// In main for no merit: it was taken in, and has not been used since.
 const UNPROVEN: u8 = 2;
 /// In main as one of the sample of comebacks, and not used there yet.
 const ON_TRIAL: u8 = 3;
 
-/// A count of accesses stops here (2 bits in the paper). Who reaches it in the small queue is promoted.
-const MOST_FREQUENT: u8 = 3;
 /// Entries that one eviction passes over before it falls back. Promotions, rounds and second chances are each
 /// paid for by an access, so 1 or 2 is usual and only the worst case is bounded by this.
 const MOST_PASSED_OVER: usize = 16;
@@ -67,8 +63,6 @@ pub(in super::super) struct S3Duel {
     owed: u32,
     /// Entries that the small queue gave up since main's oldest was last reviewed.
     unreviewed: u8,
-    /// What the queues weigh, in bytes.
-    weights: Weights,
     /// Limits the memory.
     capacity: usize,
 }
@@ -81,7 +75,7 @@ enum Verdict {
 
 impl S3Duel {
     /// A policy for `capacity` entries (`usize::MAX`: as many as there will be).
-    pub(in super::super) const fn new(capacity: usize, weighs: bool) -> Self {
+    pub(super) const fn new(capacity: usize) -> Self {
         Self {
             small: Queue::new(),
             main: Queue::new(),
@@ -90,36 +84,31 @@ impl S3Duel {
             comebacks: Comebacks::new(),
             owed: 0,
             unreviewed: 0,
-            weights: Weights::new(weighs),
             capacity,
         }
     }
 
     /// Gives back memory that fewer entries have no use for. Nothing else goes by the capacity: how many entries
     /// there is room for shows whenever one has to leave.
-    pub(in super::super) fn set_capacity(&mut self, capacity: usize, weighs: bool) {
+    pub(super) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
-        self.weights.count = weighs;
         self.history.shrink(capacity);
     }
 
     /// A key new to the shard came in.
-    pub(in super::super) fn insert<V>(&mut self, slab: &mut Slab<V>, token: u32) {
+    pub(super) fn insert<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let hash = slab.entry(token).hash;
         let place = self.history.place(hash);
         let came_back = self.learn(place);
         let is_sample = Comebacks::is_sample(hash);
         let entry = slab.entry_mut(token);
         entry.frequency = 0;
-        let weight = entry.weight;
         if !came_back || !(is_sample || self.comebacks.are_welcome()) {
             entry.queue = SMALL;
-            self.weights.small += weight;
             self.small.push_back(slab, token);
             self.take_in(slab);
             return;
         }
-        self.weights.main += weight;
         entry.queue = if is_sample { ON_TRIAL } else { MAIN };
         self.owed += u32::from(is_sample);
         self.history.add_visits(place, 1);
@@ -128,9 +117,9 @@ impl S3Duel {
 
     /// Main takes in the small queue's oldest until it has its share. They keep what use they have had.
     fn take_in<V>(&mut self, slab: &mut Slab<V>) {
+        let target = self.balance.small_target(self.population());
         for _ in 0..MOST_TAKEN_IN {
-            let is_long = self.small.len() > 1 && self.fills_small(0, 1);
-            let Some(token) = self.small.head().filter(|_| is_long) else {
+            let Some(token) = self.small.head().filter(|_| self.small.len() > target) else {
                 return;
             };
             self.count_visits(slab.entry(token).hash, 1);
@@ -155,42 +144,20 @@ impl S3Duel {
         false
     }
 
-    /// A key was read, or was given a new value.
-    #[inline]
-    pub(in super::super) fn access<V>(entry: &mut Entry<V>) {
-        // No write where nothing changes: the line stays clean.
-        if entry.frequency < MOST_FREQUENT {
-            entry.frequency += 1;
-        }
-    }
-
     /// An entry leaves, for whatever cause.
-    pub(in super::super) fn remove<V>(&mut self, slab: &mut Slab<V>, token: u32) {
-        let entry = slab.entry(token);
-        *self.weights.of(entry.queue) -= entry.weight;
-        if entry.queue == SMALL {
+    pub(super) fn remove<V>(&mut self, slab: &mut Slab<V>, token: u32) {
+        if slab.entry(token).queue == SMALL {
             self.small.unlink(slab, token);
         } else {
             self.main.unlink(slab, token);
         }
     }
 
-    /// An entry weighs something else now.
-    pub(in super::super) fn reweigh<V>(&mut self, slab: &Slab<V>, token: u32, old: usize) {
-        let entry = slab.entry(token);
-        let weight = self.weights.of(entry.queue);
-        *weight = *weight - old + entry.weight;
-    }
-
-    /// The entry to go next, so that one of that weight can come in.
-    pub(in super::super) fn victim<V>(
-        &mut self,
-        slab: &mut Slab<V>,
-        incoming: usize,
-    ) -> Option<u32> {
+    /// The entry to go next.
+    pub(super) fn victim<V>(&mut self, slab: &mut Slab<V>) -> Option<u32> {
         self.history.fit(self.population().min(self.capacity));
         for _ in 0..MOST_PASSED_OVER {
-            if let Verdict::Leaves(token) = self.judge(slab, incoming)? {
+            if let Verdict::Leaves(token) = self.judge(slab)? {
                 return Some(token);
             }
         }
@@ -210,27 +177,14 @@ impl S3Duel {
         Some(self.dethrone(slab, token))
     }
 
-    /// Whether the small queue has its share, by weight if there is a bound on that: with `incoming` bytes that
-    /// are about to come, and without `excess` entries.
-    fn fills_small(&self, incoming: usize, excess: usize) -> bool {
-        if !self.weights.count {
-            let target = self.balance.small_target(self.population());
-            return self.small.len() >= target + excess;
-        }
-        let small = self.weights.small.saturating_add(incoming);
-        small
-            > self
-                .balance
-                .small_target(small.saturating_add(self.weights.main))
-    }
-
     /// Looks at the entry at the end of the queue that is longer than it should be; `None` if there is no entry.
-    fn judge<V>(&mut self, slab: &mut Slab<V>, incoming: usize) -> Option<Verdict> {
-        let is_full = self.fills_small(incoming, 0);
+    fn judge<V>(&mut self, slab: &mut Slab<V>) -> Option<Verdict> {
+        let target = self.balance.small_target(self.population());
+        let is_full = self.small.len() >= target;
         let Some(candidate) = self.small.head().filter(|_| is_full) else {
             return self.judge_main(slab);
         };
-        match self.spare_accesses(slab.entry(candidate)) {
+        match slab.entry(candidate).frequency {
             0 => return Some(self.duel(slab, candidate)),
             MOST_FREQUENT => self.promote(slab, candidate),
             _ => self.go_round(slab, candidate),
@@ -267,11 +221,7 @@ impl S3Duel {
             return Verdict::PassedOver;
         }
         let rival = self.history.place(slab.entry(champion).hash);
-        let visits = (earlier, self.history.visits(rival));
-        if !self
-            .weights
-            .favour(slab.entry(candidate), slab.entry(champion), visits)
-        {
+        if earlier <= self.history.visits(rival) {
             return Verdict::Leaves(self.reject(slab, candidate, place));
         }
         self.replace(slab, champion, candidate, MAIN);
@@ -296,22 +246,14 @@ impl S3Duel {
         entry.queue == UNPROVEN && entry.frequency == 0
     }
 
-    /// What is left of an entry's accesses when it has paid for its weight.
-    #[inline]
-    fn spare_accesses<V>(&self, entry: &Entry<V>) -> u8 {
-        let surcharge = self.weights.surcharge(entry.weight, self.population());
-        entry.frequency.saturating_sub(surcharge)
-    }
-
     /// Gives an entry of main another round if it has been used.
     fn second_chance<V>(&mut self, slab: &mut Slab<V>, token: u32) -> bool {
         let population = self.population();
-        let left = self.spare_accesses(slab.entry(token));
         let entry = slab.entry_mut(token);
-        if left == 0 {
+        if entry.frequency == 0 {
             return false;
         }
-        entry.frequency = left - 1;
+        entry.frequency -= 1;
         if std::mem::replace(&mut entry.queue, MAIN) == ON_TRIAL {
             self.comebacks.proved(population);
         }
@@ -338,10 +280,7 @@ impl S3Duel {
 
     fn move_up<V>(&mut self, slab: &mut Slab<V>, token: u32, queue: u8) {
         self.small.unlink(slab, token);
-        let entry = slab.entry_mut(token);
-        entry.queue = queue;
-        self.weights.small -= entry.weight;
-        self.weights.main += entry.weight;
+        slab.entry_mut(token).queue = queue;
         self.main.push_back(slab, token);
     }
 
@@ -371,6 +310,33 @@ impl S3Duel {
 
     const fn population(&self) -> usize {
         self.small.len() + self.main.len()
+    }
+
+    /// Recomputes every invariant.
+    pub(super) fn validate<V>(&self, slab: &Slab<V>) -> Result<(), String> {
+        for (queue, is_small) in [(&self.small, true), (&self.main, false)] {
+            queue.validate(slab, |entry| {
+                if (entry.queue == SMALL) == is_small
+                    && entry.queue <= ON_TRIAL
+                    && entry.frequency <= MOST_FREQUENT
+                {
+                    return Ok(());
+                }
+                let name = if is_small { "small" } else { "main" };
+                Err(format!("entry of queue {} in {name}", entry.queue))
+            })?;
+        }
+        let queued = self.population();
+        if queued != slab.len() {
+            return Err(format!("policy holds {queued} of {} entries", slab.len()));
+        }
+        if !self.balance.is_sound() {
+            return Err("the small queue's share is out of range".to_owned());
+        }
+        if self.history.is_bounded(self.capacity) {
+            return Ok(());
+        }
+        Err("the policy remembers too much".to_owned())
     }
 }
 

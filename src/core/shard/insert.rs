@@ -101,7 +101,7 @@ impl<V> Shard<V> {
         let token = self.slab.insert(make);
         let slab = &self.slab;
         self.table
-            .insert_unique(key.hash, token, |&other| slab.entry(other).hash);
+            .insert_unique(key.hash, token, |&other| slab.hash(other));
         self.policy.insert(&mut self.slab, token);
         self.expiry.insert(&mut self.slab, token);
         self.order.insert(&self.slab, token);
@@ -174,7 +174,7 @@ impl<V> Shard<V> {
             return false;
         }
         self.slab.entry_mut(token).weight = weight;
-        self.policy.reweigh(&self.slab, token, old);
+        self.policy.reweigh(&mut self.slab, token, old);
         self.weight = self.weight - old + weight;
         self.account.release(0, old.saturating_sub(weight));
         true

@@ -41,7 +41,12 @@ pub(super) fn stats<'py>(slf: &Bound<'py, Store>) -> PyResult<Bound<'py, PyDict>
     stats.set_item("entries", core.entries)?;
     stats.set_item("bytes", core.weight)?;
     let max_bytes = this.core()?.max_weight();
-    stats.set_item("max_bytes", (max_bytes != usize::MAX).then_some(max_bytes))?;
+    let limit = if max_bytes == usize::MAX {
+        0
+    } else {
+        max_bytes
+    };
+    stats.set_item("bytes_limit", limit)?;
     stats.set_item("records", this.records.len(Store::begin(slf)?))?;
     stats.set_item("hits", core.hits)?;
     stats.set_item("misses", core.misses)?;

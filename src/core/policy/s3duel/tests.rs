@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::super::entry::Lifetime;
 use super::super::super::slab::tests::entry;
-use super::super::hash;
+use super::super::{Policy, hash};
 use super::*;
 
 /// A cache of one policy and the hits it had.
@@ -17,7 +17,7 @@ struct Cache {
 impl Cache {
     fn new(room: usize) -> Self {
         Self {
-            policy: S3Duel::new(room, false),
+            policy: S3Duel::new(room),
             slab: Slab::new(),
             room,
         }
@@ -49,14 +49,14 @@ impl Cache {
     }
 
     fn evict(&mut self) -> Option<u32> {
-        let token = self.policy.victim(&mut self.slab, 0)?;
+        let token = self.policy.victim(&mut self.slab)?;
         Some(self.remove(token))
     }
 
     /// A read, and on a miss an insertion; true for a hit.
     fn request(&mut self, value: u32) -> bool {
         if let Some(token) = self.token(value) {
-            S3Duel::access(self.slab.entry_mut(token));
+            Policy::access(self.slab.entry_mut(token));
             return true;
         }
         if self.slab.len() >= self.room {
@@ -92,7 +92,7 @@ fn settled(room: u32) -> Cache {
 #[test]
 fn accesses_saturate() {
     let mut accessed = entry(0, Lifetime::NEVER);
-    (0..300).for_each(|_| S3Duel::access(&mut accessed));
+    (0..300).for_each(|_| Policy::access(&mut accessed));
     assert_eq!(accessed.frequency, MOST_FREQUENT);
 }
 
@@ -246,7 +246,7 @@ fn memory_goes_with_what_is_stored_and_is_given_back() {
     assert!(cache.policy.history.is_bounded(0));
     cache.evict();
     assert!(cache.policy.history.is_bounded(100));
-    cache.policy.set_capacity(10, false);
+    cache.policy.set_capacity(10);
     assert!(cache.policy.history.is_bounded(10));
     cache.validate();
 }
@@ -286,7 +286,7 @@ impl Cache {
             }
             Op::Room(room) => {
                 self.room = room;
-                self.policy.set_capacity(room, false);
+                self.policy.set_capacity(room);
                 while self.slab.len() > room {
                     self.evict();
                 }
