@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from plotting import BLACK, BUILT_IN, GREY, OURS, SERIES, finish, legend, present, save, spread
+from processes import BEYOND
 
 Report = dict[str, Any]
 Table = dict[str, Any]
@@ -97,11 +99,11 @@ def speed(report: Report) -> Figure | None:
     if not parts:
         return None
     rows = max(len(labels) for _, labels in parts)
-    figure = Figure(figsize=(6 * len(parts), 1.9 + 0.95 * rows), layout="constrained")
+    figure = Figure(figsize=(5.2 * len(parts), 1.9 + 0.95 * rows), layout="constrained")
     for axes, (title, labels) in zip(figure.subplots(1, len(parts), squeeze=False)[0], parts, strict=True):
         workloads(axes, found, labels)
         axes.set_title(title, loc="left")
-    legend(figure, figure.axes, 5)
+    legend(figure, figure.axes, 4)
     text = (
         f"{WHISKERS} At the right: how many times faster than SimpleCache. The peers' decorators are on "
         "plain functions, as they know no requests; the peers hand out the cached object itself."
@@ -153,13 +155,15 @@ def bars(axes: Axes, rows: list[tuple[str, str, Table | None]]) -> None:
                 height=0.72,
                 error_kw={"elinewidth": 1, "capsize": 2},
             )
-            axes.text(
-                row["p90"],
-                place,
-                f" {row['median']:,.{1 if row['median'] < 100 else 0}f}",
+            axes.annotate(
+                f"{row['median']:,.{1 if row['median'] < 100 else 0}f}",
+                (row["p90"], place),
+                xytext=(5, 0),
+                textcoords="offset points",
                 va="center",
                 fontsize=8,
                 weight="bold" if colour == OURS else "normal",
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.3},
             )
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_yticks(range(len(rows)), [name for name, *_ in rows])
@@ -194,15 +198,20 @@ def hits(report: Report) -> Figure | None:
     names = [row["name"] for row in found[0]["rows"]]
     medians = [{row["name"]: row["median"] for row in table["rows"]} for table in found]
     names.sort(key=lambda name: (colour_of(name) != OURS, -sum(one[name] for one in medians)))
-    figure = Figure(figsize=(3.2 + 1.75 * len(found), 4.8), layout="constrained")
+    across = min(3, len(found))
+    down = math.ceil(len(found) / across)
+    figure = Figure(figsize=(3.2 + 2.1 * across, 1 + 3.6 * down), layout="constrained")
+    panels = figure.subplots(down, across, sharey=True, squeeze=False).flatten()
+    for unused in panels[len(found) :]:
+        unused.remove()
     best = limits(report)
-    for axes, table in zip(figure.subplots(1, len(found), sharey=True, squeeze=False)[0], found, strict=True):
+    for axes, table in zip(panels, found, strict=False):
         by_name = {row["name"]: row for row in table["rows"]}
         bars(axes, [(name, colour_of(name), by_name.get(name)) for name in names])
         load, _, entries = table["key"].removeprefix("hits-").partition("@")
         if limit := best.get(f"{load}, {entries}"):
-            axes.axvline(limit, color=BLACK, linestyle=":", linewidth=1)
-        axes.set_title(f"{load},\n{int(entries):,} entries", loc="left")
+            axes.axvline(limit, color=BLACK, linestyle=":", linewidth=1, zorder=1)
+        axes.set_title(f"{load}, {int(entries):,} entries", loc="left")
         axes.set_xlabel("% served")
     text = (
         "Percent of requests served, cache-aside (more is better), through each one's own Python API; median "
@@ -274,7 +283,8 @@ def memory(report: Report) -> Figure | None:
         return None
     figure = Figure(figsize=(6 * len(found), 4.4), layout="constrained")
     for axes, table in zip(figure.subplots(1, len(found), squeeze=False)[0], found, strict=True):
-        rows = sorted(table["rows"], key=lambda row: row["median"])
+        measured = [row for row in table["rows"] if row["name"] != BEYOND]
+        rows = sorted(measured, key=lambda row: row["median"])
         bars(axes, [(row["name"], colour_of(row["name"]), row) for row in rows])
         axes.set_title(table["title"], loc="left")
         axes.set_xlabel("bytes of resident memory per entry (less is better)")

@@ -145,7 +145,7 @@ def caption(report: dict[str, Any], method: str) -> str:
         method = "SMOKE TEST, these numbers mean nothing. " + method
     installed = ", ".join(f"{name} {at}" for name, at in versions.items() if at != "not installed")
     where = f"{machine['machine']}; {machine['system']}; {machine['python']}, {machine['build']}"
-    return f"{method} Measured on {machine['date']}. {where}; {installed}."
+    return f"{method} Measured on {machine['date']}, load {machine['load']}. {where}; {installed}."
 
 
 def finish(figure: Figure, report: dict[str, Any], method: str) -> Figure:
