@@ -53,7 +53,7 @@ fmt: $(VENV)/ready ## format Rust and Python
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: dev ## measure side by side with the peers (use an optimised Python, such as Debian's)
+bench: dev ## measure side by side with the peers, write benches/report (use an optimised Python, such as Debian's)
 	$(PY) benches/run.py $(ARGS)
 
 simulate: ## hit ratios by eviction policy and trace (needs xz; see docs/eviction.md)
