@@ -11,8 +11,6 @@ from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent
 STOP_LIMIT = 20
-SCALE = int(os.environ.get("SERVERS_SCALE", "1"))
-"""How many times as much the tests of servers and forks do; `make servers` sets it."""
 #: What none of them writes when all is well. A worker that was killed on purpose is reported in other words.
 BAD = ("Traceback", "panicked", "Segmentation fault", "SystemError", "Fatal Python error")
 

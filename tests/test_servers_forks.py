@@ -17,8 +17,7 @@ from flask_rustcache.testing import ManualClock
 from werkzeug.test import create_environ
 
 from ._apps import build
-from ._child import in_child
-from ._servers import SCALE
+from ._child import SCALE, in_child
 from ._traps import VERBS, Hooked, Number, check, filled
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")

@@ -4,7 +4,8 @@ import os
 
 import pytest
 
-from ._servers import SCALE, gunicorn, serving
+from ._child import SCALE
+from ._servers import gunicorn, serving
 from ._visitors import kill_a_worker, load, visitors
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="gunicorn needs fork")

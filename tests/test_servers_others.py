@@ -6,7 +6,8 @@ from importlib.util import find_spec
 
 import pytest
 
-from ._servers import BAD, SCALE, serving
+from ._child import SCALE
+from ._servers import BAD, serving
 from ._visitors import kill_a_worker, load, visitors
 
 needs_uwsgi = pytest.mark.skipif(not find_spec("pyuwsgi"), reason="installed on Linux, where it has wheels")
