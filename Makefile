@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress
+.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -63,3 +63,9 @@ stress: dev ## the threaded and random tests, many more rounds
 	PROPTEST_CASES=20000 cargo test --release
 	$(PY) -m pytest --hypothesis-profile=stress tests/test_differential.py tests/test_values_property.py tests/test_traps_locks.py \
 		tests/test_cached_differential.py tests/test_cached_options_differential.py tests/test_memoize_differential.py $(ARGS)
+
+servers: dev ## the tests of servers and forks, ten times as long
+	SERVERS_SCALE=10 $(PY) -m pytest -k servers $(ARGS)
+
+soak: dev ## serve for ten minutes under mixed load; fails on errors and on memory that grows (ARGS="--minutes 60")
+	$(PY) benches/soak/run.py $(ARGS)

@@ -21,7 +21,10 @@ from typing import Any
 
 import pytest
 
-LIMIT = 30
+SCALE = int(os.environ.get("SERVERS_SCALE", "1"))
+"""How many times as much the tests of servers and forks do; `make servers` sets it."""
+
+LIMIT = 30 * SCALE
 """Seconds that a child may take: many times what any needs, as the machine may be busy."""
 
 

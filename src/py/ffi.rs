@@ -26,6 +26,20 @@ pub(super) fn type_version(object: &Bound<'_, PyAny>) -> u32 {
     unsafe { field.read_volatile() }
 }
 
+/// The number of the interpreter that the caller is attached to. None is given twice in a process.
+///
+/// Raises what CPython raises if it has no numbers left.
+pub(super) fn interpreter_number(py: Python<'_>) -> PyResult<i64> {
+    // SAFETY: the caller is attached, so there is a current interpreter; nothing is taken over.
+    let current = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: the interpreter that the caller is attached to lives at least until it detaches.
+    let number = unsafe { ffi::PyInterpreterState_GetID(current) };
+    if number < 0 {
+        return Err(PyErr::fetch(py));
+    }
+    Ok(number)
+}
+
 /// `object.__setattr__` (or `__delattr__` for None) without going through the object's own override.
 ///
 /// Raises what the generic setter raises (`AttributeError`, or what a property raises).
