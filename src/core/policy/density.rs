@@ -11,7 +11,8 @@
 //!   another stay. (CLOCK's idea, Corbató 1968.)
 //! * **Probation.** Whoever is not known from before begins among those on probation, who have a tenth of the bytes, a
 //!   clock and queues of their own, as in the small queue of S3-FIFO (SOSP 2023): so what is asked for once, and be it
-//!   a scan of millions, costs those who were used nothing. What is known of keys that left is in `history.rs`.
+//!   a scan of millions, costs those who were used nothing. Who comes back is spared that, if it is no heavier than the
+//!   mean. What is known of keys that left is in `history.rs`.
 //!
 //! Good for sizes that differ; no better than others where they are alike, which is why it is not used where the
 //! bound is on entries. Bad for those who ask for large entries only: these go first. An operation looks at no more
@@ -49,6 +50,8 @@ pub(in super::super) struct Density {
     weights: [usize; 2],
     history: History,
     population: usize,
+    /// How many of them are not on probation.
+    kept: usize,
     /// Limits the memory.
     capacity: usize,
 }
@@ -84,6 +87,7 @@ impl Density {
             weights: [0; 2],
             history: History::new(),
             population: 0,
+            kept: 0,
             capacity,
         }
     }
@@ -99,10 +103,13 @@ impl Density {
         let entry = slab.entry_mut(token);
         let place = self.history.place(entry.hash);
         entry.frequency = 0;
-        entry.queue = if self.history.visits(place) == 0 {
-            PROBATION
-        } else {
+        // One that is known, but heavy, has to show first that it is wanted again soon: it would cost many others.
+        let is_known = self.history.visits(place) > 0;
+        let is_light = entry.weight.saturating_mul(self.kept) <= self.weights[1];
+        entry.queue = if is_known && is_light {
             KEPT
+        } else {
+            PROBATION
         };
         self.population += 1;
         self.push(slab, token);
@@ -185,6 +192,7 @@ impl Density {
         let (class, queue) = (class(entry.weight), usize::from(entry.queue));
         entry.credit = self.clocks[queue].wrapping_add(STAY >> class.min(LONGEST));
         self.weights[queue] += entry.weight;
+        self.kept += queue;
         self.queues[class][queue].push_back(slab, token);
         self.occupied[queue] |= 1 << class;
     }
@@ -193,6 +201,7 @@ impl Density {
     fn unlink<V>(&mut self, slab: &mut Slab<V>, token: u32, weight: usize) {
         let (class, queue) = (class(weight), usize::from(slab.entry(token).queue));
         self.weights[queue] -= weight;
+        self.kept -= queue;
         self.queues[class][queue].unlink(slab, token);
         if self.queues[class][queue].len() == 0 {
             self.occupied[queue] &= !(1 << class);
@@ -227,6 +236,13 @@ impl Density {
         }
         if weights != self.weights {
             return Err(format!("queues weigh {weights:?}, not {:?}", self.weights));
+        }
+        let kept: usize = self.queues.iter().map(|pair| pair[1].len()).sum();
+        if kept != self.kept {
+            return Err(format!(
+                "{kept} entries are kept, the policy says {}",
+                self.kept
+            ));
         }
         if queued != slab.len() || queued != self.population {
             return Err(format!("policy holds {queued} of {} entries", slab.len()));

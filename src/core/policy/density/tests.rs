@@ -134,13 +134,30 @@ fn who_comes_back_has_a_whole_stay() {
 }
 
 #[test]
+fn who_comes_back_and_is_heavy_has_to_show_that_it_is_wanted() {
+    let mut cache = Cache::new(12_000);
+    for n in 1..6 {
+        cache.request(10_000 * n + 499);
+        cache.request(10_000 * n + 499);
+    }
+    for value in [9_999, 79_999, 9_999] {
+        cache.request(value);
+        cache.validate();
+    }
+    let token = cache.token(9_999).expect("held");
+    assert_eq!(cache.slab.entry(token).queue, PROBATION);
+}
+
+#[test]
 fn a_clock_that_comes_round_changes_nothing() {
     let requests = |cache: &mut Cache| -> Vec<bool> {
-        let value = |n: u32| (n * n % 97) * 10_000 + n * 31 % 5_000;
-        (0..3_000).map(|n| cache.request(value(n % 211))).collect()
+        let key = |n: u64| hash(n) % (1 + hash(n + 1_000_000) % 120);
+        let value = |n: u64| u32::try_from(key(n) * 10_000 + hash(key(n)) % 3_000);
+        let requests = (0..5_000).flat_map(|n| value(n).ok());
+        requests.map(|value| cache.request(value)).collect()
     };
     let (mut early, mut late) = (Cache::new(60_000), Cache::new(60_000));
-    late.policy.clocks = [u64::MAX - STAY / 10_000; 2];
+    late.policy.clocks = [u64::MAX - STAY / 10_000, u64::MAX];
     assert_eq!(requests(&mut early), requests(&mut late));
     assert!(
         late.policy.clocks.iter().all(|clock| *clock < STAY),
