@@ -21,12 +21,16 @@ pub(super) struct Account {
 }
 
 /// What an operation wants, and what it has set aside: out of the account, or from those that made room for it.
+///
+/// In this order no two words that change together lie side by side: a processor waits where two words that were
+/// just written are read as one.
+#[repr(C)]
 #[derive(Default, Debug)]
 pub(super) struct Room {
-    pub(super) wanted_entries: usize,
-    pub(super) wanted_weight: usize,
     pub(super) entries: usize,
+    pub(super) wanted_entries: usize,
     pub(super) weight: usize,
+    pub(super) wanted_weight: usize,
 }
 
 impl Room {
@@ -71,8 +75,9 @@ impl Account {
     #[inline]
     pub(super) fn fill(&self, room: &mut Room) -> bool {
         let limit = self.max_entries().min(MOST_ENTRIES);
+        // First the entry: who makes room for that leaves weight, too, which is often enough.
         top_up(&self.held, &mut room.entries, room.wanted_entries, limit)
-            & top_up(
+            && top_up(
                 &self.weight,
                 &mut room.weight,
                 room.wanted_weight,

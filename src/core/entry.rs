@@ -124,7 +124,13 @@ pub(super) struct Entry<V> {
 
 impl<V> Entry<V> {
     #[inline]
-    pub(super) fn new(key: Key, hash: u64, value: V, lifetime: Lifetime, version: Version) -> Self {
+    pub(super) fn new(
+        key: Key,
+        hash: u64,
+        (value, weight): (V, usize),
+        lifetime: Lifetime,
+        version: Version,
+    ) -> Self {
         let links = [Link::UNLINKED; LINKS];
         Self {
             key,
@@ -132,7 +138,7 @@ impl<V> Entry<V> {
             value,
             lifetime,
             version,
-            weight: 0,
+            weight,
             credit: 0,
             tags: None,
             links,

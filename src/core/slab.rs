@@ -270,7 +270,7 @@ pub(super) mod tests {
         Entry::new(
             Box::new(value.to_le_bytes()),
             u64::from(value),
-            value,
+            (value, 0),
             lifetime,
             version,
         )

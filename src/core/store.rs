@@ -156,6 +156,14 @@ impl<V> Store<V> {
     /// was to replace is removed ([`RemovalCause::Explicit`]): what it holds is not wanted any more.
     #[inline]
     pub fn put(&self, key: &[u8], offer: Offer<'_, V>, now: Instant) -> Inserted<V> {
+        if offer.tags.is_empty() {
+            return self.insert_incoming(Incoming::new(self.hashed(key), offer, &[]), now);
+        }
+        self.put_tagged(key, offer, now)
+    }
+
+    #[inline(never)]
+    fn put_tagged(&self, key: &[u8], offer: Offer<'_, V>, now: Instant) -> Inserted<V> {
         let tags = self.all_hashed(offer.tags);
         self.insert_incoming(Incoming::new(self.hashed(key), offer, &tags), now)
     }

@@ -48,6 +48,13 @@ impl Stored {
     #[inline]
     pub(super) fn weight(&self, py: Python<'_>) -> PyResult<usize> {
         match self {
+            Self::Shared(object) => object_weight(object.bind(py)),
+            stored => stored.unshared_weight(py),
+        }
+    }
+
+    fn unshared_weight(&self, py: Python<'_>) -> PyResult<usize> {
+        match self {
             Self::Shared(object) | Self::Serialized(object) => object_weight(object.bind(py)),
             Self::Copied(copied) => copied.weight(py),
             Self::Response(snapshot) => snapshot.weight(py),

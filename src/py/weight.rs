@@ -32,6 +32,15 @@ pub(super) const fn counted<T>() -> usize {
 /// What an object takes, with what it holds if it is a tuple or a frozenset.
 #[inline]
 pub(super) fn object_weight(object: &Bound<'_, PyAny>) -> PyResult<usize> {
+    if let Ok(text) = object.cast_exact::<PyString>()
+        && let Some(size) = ffi::ascii_size(text)
+    {
+        return Ok(size);
+    }
+    unusual_weight(object)
+}
+
+fn unusual_weight(object: &Bound<'_, PyAny>) -> PyResult<usize> {
     match scalar_weight(object) {
         Some(weight) => Ok(weight),
         None => Weigher::default().weigh(object),

@@ -99,6 +99,7 @@ impl Density {
     }
 
     /// A key new to the shard came in.
+    #[inline(never)]
     pub(super) fn insert<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let entry = slab.entry_mut(token);
         let place = self.history.place(entry.hash);
@@ -116,6 +117,7 @@ impl Density {
     }
 
     /// An entry leaves, for whatever cause.
+    #[inline(never)]
     pub(super) fn remove<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let weight = slab.entry(token).weight;
         self.unlink(slab, token, weight);
@@ -129,6 +131,7 @@ impl Density {
     }
 
     /// The entry to go next.
+    #[inline(never)]
     pub(super) fn victim<V>(&mut self, slab: &mut Slab<V>) -> Option<u32> {
         self.history.fit(self.population.min(self.capacity));
         for _ in 0..MOST_PASSED_OVER {

@@ -96,6 +96,7 @@ impl S3Duel {
     }
 
     /// A key new to the shard came in.
+    #[inline]
     pub(super) fn insert<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let hash = slab.entry(token).hash;
         let place = self.history.place(hash);
@@ -145,6 +146,7 @@ impl S3Duel {
     }
 
     /// An entry leaves, for whatever cause.
+    #[inline]
     pub(super) fn remove<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         if slab.entry(token).queue == SMALL {
             self.small.unlink(slab, token);
@@ -154,6 +156,7 @@ impl S3Duel {
     }
 
     /// The entry to go next.
+    #[inline]
     pub(super) fn victim<V>(&mut self, slab: &mut Slab<V>) -> Option<u32> {
         self.history.fit(self.population().min(self.capacity));
         for _ in 0..MOST_PASSED_OVER {

@@ -94,10 +94,7 @@ impl<V> Shard<V> {
         } = *incoming;
         let version = self.next_version();
         let bytes = Key::from(key.bytes);
-        let make = || Entry {
-            weight,
-            ..Entry::new(bytes, key.hash, value, lifetime, version)
-        };
+        let make = || Entry::new(bytes, key.hash, (value, weight), lifetime, version);
         let token = self.slab.insert(make);
         let slab = &self.slab;
         self.table
@@ -118,7 +115,8 @@ impl<V> Shard<V> {
         now: Instant,
         evicted: &mut Evicted<V>,
     ) -> Outcome {
-        if !self.set_weight(token, incoming.weight, now, evicted) {
+        let old = self.slab.entry(token).weight;
+        if old != incoming.weight && !self.set_weight(token, incoming.weight, now, evicted) {
             // It had to go itself, and comes anew.
             return self.insert_new(incoming, now, evicted);
         }
@@ -158,7 +156,6 @@ impl<V> Shard<V> {
     }
 
     /// Changes what an entry weighs; others make room for what is more. False if it had to go itself.
-    #[inline]
     fn set_weight(
         &mut self,
         token: u32,

@@ -174,7 +174,10 @@ impl Store {
         if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
             return Ok(Placed::known(stored));
         }
-        let weight = this.weigh(key, &stored)?;
+        let weight = match this.plain_weight(key, value) {
+            Some(weight) => weight,
+            None => this.weigh(key, &stored)?,
+        };
         // A record lives no shorter than what was asked for: its entries go with it.
         let jittered = this.jitter.shorten(timeout).lifetime(now);
         let lifetime = jittered.unwrap_or(lifetime);
@@ -193,22 +196,22 @@ impl Store {
             } else {
                 Vec::new()
             };
-            let mut offer = Offer {
-                value: stored,
+            let offer = |value, tags| Offer {
+                value,
                 weight,
                 lifetime,
                 when,
-                tags: &[],
+                tags,
             };
             if claim.is_none() && records.is_empty() && terms.tags.is_empty() {
-                return this.settle(py, core.put(key, offer, now));
+                return this.settle(py, core.put(key, offer(stored, &[]), now));
             }
             let tags: Vec<&[u8]> = records
                 .iter()
                 .chain(terms.tags)
                 .map(AsRef::as_ref)
                 .collect();
-            offer.tags = &tags;
+            let offer = offer(stored, &tags);
             let inserted = match claim {
                 None => core.put(key, offer, now),
                 Some(claim) => claim.insert(core, key, offer, now),

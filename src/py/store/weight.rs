@@ -7,6 +7,7 @@ use super::Store;
 use crate::core::Inserted;
 use crate::core::sync::Ordering;
 use crate::py::errors::Error;
+use crate::py::ffi;
 use crate::py::imports::REFUSED;
 use crate::py::value::Stored;
 use crate::py::weight::{TABLE, object_weight};
@@ -30,17 +31,43 @@ impl Placed {
 }
 
 impl Store {
+    /// What a str takes under a str, if that is easily told.
+    #[inline]
+    pub(super) fn plain_weight(
+        &self,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> Option<usize> {
+        let text = value.cast_exact::<PyString>().ok()?;
+        if self.settings.custom_serializer() || !key.is_exact_instance_of::<PyString>() {
+            return None;
+        }
+        ffi::ascii_size(text)
+    }
+
     /// What a value takes, with what its key takes beside its bytes.
     ///
     /// Raises what interrupts the caller in a `__sizeof__`.
-    #[inline]
+    #[inline(never)]
     pub(super) fn weigh(&self, key: &Bound<'_, PyAny>, stored: &Stored) -> PyResult<usize> {
-        let mut weight = stored.weight(key.py())?;
+        let weight = stored.weight(key.py())?;
+        let number = stored.foreign();
+        if number.is_none() && key.is_instance_of::<PyString>() {
+            return Ok(weight);
+        }
+        self.weigh_elsewhere(key, number).map(|more| weight + more)
+    }
+
+    /// What is in Python's tables: a key that is no str, an object of a custom serializer's.
+    #[cold]
+    fn weigh_elsewhere(&self, key: &Bound<'_, PyAny>, number: Option<u64>) -> PyResult<usize> {
+        let mut weight = 0;
         if !key.is_instance_of::<PyString>() {
             weight += TABLE + object_weight(key)?;
         }
-        let number = stored.foreign();
-        if let Some(object) = number.map_or(Ok(None), |number| self.vault.get(key.py(), number))? {
+        if let Some(number) = number
+            && let Some(object) = self.vault.get(key.py(), number)?
+        {
             weight += object_weight(&object)?;
         }
         Ok(weight)

@@ -153,7 +153,7 @@ fn a_clock_that_comes_round_changes_nothing() {
     let requests = |cache: &mut Cache| -> Vec<bool> {
         let key = |n: u64| hash(n) % (1 + hash(n + 1_000_000) % 120);
         let value = |n: u64| u32::try_from(key(n) * 10_000 + hash(key(n)) % 3_000);
-        let requests = (0..5_000).flat_map(|n| value(n).ok());
+        let requests = (0..5_000).filter_map(|n| value(n).ok());
         requests.map(|value| cache.request(value)).collect()
     };
     let (mut early, mut late) = (Cache::new(60_000), Cache::new(60_000));
