@@ -12,10 +12,10 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak
+.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party
 
 help: ## list what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: dev ## start the tutorial's application, show it speed up, check its answers
 	$(PY) examples/demo.py
@@ -47,6 +47,7 @@ lint: dev ## rustfmt, clippy with and without Python, ruff, mypy, and the stub a
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest flask_rustcache._native --mypy-config-file pyproject.toml
+	$(VENV)/bin/zizmor --offline --quiet .github
 
 fmt: $(VENV)/ready ## format Rust and Python
 	cargo fmt
@@ -69,3 +70,12 @@ servers: dev ## the tests of servers and forks, ten times as long
 
 soak: dev ## serve for ten minutes under mixed load; fails on errors and on memory that grows (ARGS="--minutes 60")
 	$(PY) benches/soak/run.py $(ARGS)
+
+wheels: $(VENV)/ready ## build a wheel for every CPython found and the sdist, and try each in a fresh environment
+	$(PY) tools/wheels.py
+
+deny: ## licences, duplicates, origins and known holes of the Rust crates (needs cargo-deny and the network)
+	cargo deny --locked --all-features check
+
+third-party: ## write THIRD-PARTY-LICENSES.txt anew, after a change of the Rust crates
+	$(PYTHON) tools/third_party.py
