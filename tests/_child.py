@@ -12,6 +12,7 @@ import functools
 import gc
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import types
@@ -75,6 +76,8 @@ def main(file: str, name: str, arguments: str) -> None:
     package.__path__ = [str(Path(file).parent)]
     sys.modules["tests"] = package
     module = importlib.import_module(f"tests.{Path(file).stem}")
+    # Where the tests run in the background, a shell has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Nothing made so far needs collecting, and each of the many collections is quicker for it.
     gc.collect()
     gc.freeze()

@@ -144,6 +144,12 @@ fn field_tables(loads: &[Load]) -> std::result::Result<[String; 3], std::fmt::Er
     Ok([table.in_full()?, table.in_brief()?, table.json()?])
 }
 
+/// Where the bound is one of bytes: in brief, and in full.
+fn bytes_tables(loads: &[Load]) -> std::result::Result<String, std::fmt::Error> {
+    let table = bytes::compare(loads);
+    Ok(format!("{}\n{}", table.in_brief()?, table.in_full()?))
+}
+
 /// Against itself: parts, constants, and constants chosen with a trace held out.
 fn variant_tables(loads: &[Load]) -> std::result::Result<[String; 3], std::fmt::Error> {
     let parts = compare(&variants(tried::parts()), loads, false);
@@ -162,8 +168,8 @@ fn compare_all(arguments: &[String]) -> Result<()> {
         loads.retain(|load| load.name.contains(&only));
     }
     if arguments.iter().any(|argument| argument == "--bytes") {
-        let table = bytes::compare(&loads).in_full().map_err(Error::other)?;
-        return write!(stdout(), "{table}");
+        let tables = bytes_tables(&loads).map_err(Error::other)?;
+        return write!(stdout(), "{tables}");
     }
     if arguments.iter().any(|argument| argument == "--variants") {
         let [parts, constants, held_out] = variant_tables(&loads).map_err(Error::other)?;
@@ -178,7 +184,7 @@ fn compare_all(arguments: &[String]) -> Result<()> {
         return Ok(());
     };
     let [parts, constants, held_out] = variant_tables(&loads).map_err(Error::other)?;
-    let bytes = bytes::compare(&loads).in_full().map_err(Error::other)?;
+    let bytes = bytes_tables(&loads).map_err(Error::other)?;
     let names = ["brief", "full", "parts", "constants", "held out", "bytes"];
     let texts = [brief, full, parts, constants, held_out, bytes];
     let blocks: Vec<_> = names
