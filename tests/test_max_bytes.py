@@ -181,6 +181,30 @@ def test_a_size_that_cannot_be_told_is_told_of_and_weighs_nothing(recwarn, capsy
     assert isinstance(cache.get("k"), Sizeless)
 
 
+class Enormous:
+    """What claims to take all the memory there is."""
+
+    def __sizeof__(self):
+        return sys.maxsize
+
+
+def test_sizes_beyond_all_bounds_add_up_to_no_harm():
+    cache = RustCache()
+    cache.serializer = Odd()
+    cache.serializer.dumps = lambda value: value
+    cache.serializer.loads = lambda dumped: dumped
+    keys = [Enormous() for _ in range(5)]
+    for key in keys:
+        cache.set(key, Enormous())
+        cache.set(key, (Enormous(), Enormous()))
+        cache.set("k", Enormous())
+        cache._validate()
+    assert cache.stats()["entries"] >= 1
+    bounded = RustCache(max_bytes=sys.maxsize)
+    assert bounded.set(keys[0], 1) is False
+    assert bounded.set("k", 1) is True
+
+
 WRITES = [
     lambda cache, key, chance: cache.set(key, "x" * chance.randrange(3000)),
     lambda cache, key, chance: cache.set(key, b"x" * chance.randrange(20), chance.choice([1, 5, 0])),

@@ -94,11 +94,11 @@ impl Weigher {
         let mut weight = size_of_object(object)?;
         if let Ok(tuple) = object.cast_exact::<PyTuple>() {
             for item in tuple {
-                weight += self.weigh(&item)?;
+                weight = self.weigh(&item)?.saturating_add(weight);
             }
         } else if let Ok(set) = object.cast_exact::<PyFrozenSet>() {
             for item in set {
-                weight += self.weigh(&item)?;
+                weight = self.weigh(&item)?.saturating_add(weight);
             }
         } else if UUID.is(&object.get_type())? {
             weight += self.weigh(&object.getattr(intern!(object.py(), "int"))?)?;

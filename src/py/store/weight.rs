@@ -55,20 +55,21 @@ impl Store {
         if number.is_none() && key.is_instance_of::<PyString>() {
             return Ok(weight);
         }
-        self.weigh_elsewhere(key, number).map(|more| weight + more)
+        self.weigh_elsewhere(key, number)
+            .map(|more| more.saturating_add(weight))
     }
 
     /// What is in Python's tables: a key that is no str, an object of a custom serializer's.
     #[cold]
     fn weigh_elsewhere(&self, key: &Bound<'_, PyAny>, number: Option<u64>) -> PyResult<usize> {
-        let mut weight = 0;
+        let mut weight = 0_usize;
         if !key.is_instance_of::<PyString>() {
-            weight += TABLE + object_weight(key)?;
+            weight = object_weight(key)?.saturating_add(TABLE);
         }
         if let Some(number) = number
             && let Some(object) = self.vault.get(key.py(), number)?
         {
-            weight += object_weight(&object)?;
+            weight = weight.saturating_add(object_weight(&object)?);
         }
         Ok(weight)
     }
