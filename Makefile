@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak
+.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak asan
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -69,3 +69,6 @@ servers: dev ## the tests of servers and forks, ten times as long
 
 soak: dev ## serve for ten minutes under mixed load; fails on errors and on memory that grows (ARGS="--minutes 60")
 	$(PY) benches/soak/run.py $(ARGS)
+
+asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 10 minutes; see docs/testing.md)
+	PYTHON=$(abspath $(PY)) tests/asan.sh $(ARGS)

@@ -11,6 +11,9 @@ use crate::py::imports::REFUSED;
 use crate::py::value::Stored;
 use crate::py::weight::{TABLE, object_weight};
 
+/// No allocation is larger, whatever a `__sizeof__` says: so there is room for what the core adds.
+const MOST: usize = isize::MAX.cast_unsigned();
+
 /// What came of a value.
 #[derive(Clone, Copy)]
 pub(super) struct Placed {
@@ -37,13 +40,15 @@ impl Store {
     pub(super) fn weigh(&self, key: &Bound<'_, PyAny>, stored: &Stored) -> PyResult<usize> {
         let mut weight = stored.weight(key.py())?;
         if !key.is_instance_of::<PyString>() {
-            weight += TABLE + object_weight(key)?;
+            weight = weight
+                .saturating_add(object_weight(key)?)
+                .saturating_add(TABLE);
         }
         let number = stored.foreign();
         if let Some(object) = number.map_or(Ok(None), |number| self.vault.get(key.py(), number))? {
-            weight += object_weight(&object)?;
+            weight = weight.saturating_add(object_weight(&object)?);
         }
-        Ok(weight)
+        Ok(weight.min(MOST))
     }
 
     /// Drops what an insertion leaves, out of every lock; what came of it.
