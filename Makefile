@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party
+.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party asan
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -79,3 +79,6 @@ deny: ## licences, duplicates, origins and known holes of the Rust crates (needs
 
 third-party: ## write THIRD-PARTY-LICENSES.txt anew, after a change of the Rust crates
 	$(PYTHON) tools/third_party.py
+
+asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 10 minutes; see docs/testing.md)
+	PYTHON=$(abspath $(PY)) tests/asan.sh $(ARGS)

@@ -74,7 +74,8 @@ impl Stats {
         self.expirations += other.expirations;
         self.removals += other.removals;
         self.entries += other.entries;
-        self.weight += other.weight;
+        // Shards are asked one after the other: the sum may be more than there ever was.
+        self.weight = self.weight.saturating_add(other.weight);
     }
 
     /// The number of entries that must be held if every event was counted once.

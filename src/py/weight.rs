@@ -29,7 +29,8 @@ pub(super) const fn counted<T>() -> usize {
     COUNTS + size_of::<T>()
 }
 
-/// What an object takes, with what it holds if it is a tuple or a frozenset.
+/// What an object takes, with what it holds if it is a tuple or a frozenset. However large it says it is: the
+/// sum saturates.
 #[inline]
 pub(super) fn object_weight(object: &Bound<'_, PyAny>) -> PyResult<usize> {
     if let Ok(text) = object.cast_exact::<PyString>()
@@ -76,34 +77,45 @@ pub(super) fn bytes_weight(bytes: &Bound<'_, PyBytes>) -> usize {
     ffi::BYTES_HEADER + bytes.as_bytes().len()
 }
 
-/// One way through an object. What occurs twice in it counts once (and takes no more time).
+/// One way through an object. What occurs twice in it counts once (and takes no more time). A list of what is left
+/// takes the place of recursion: a key, or what a serializer returned, may nest deeper than the stack is.
 #[derive(Default)]
-struct Weigher {
+struct Weigher<'py> {
+    weight: usize,
     met: HashSet<usize, RandomState>,
+    rest: Vec<Bound<'py, PyAny>>,
 }
 
-impl Weigher {
-    fn weigh(&mut self, object: &Bound<'_, PyAny>) -> PyResult<usize> {
+impl<'py> Weigher<'py> {
+    fn weigh(mut self, object: &Bound<'py, PyAny>) -> PyResult<usize> {
+        self.add(object.clone());
+        while let Some(object) = self.rest.pop() {
+            self.count(size_of_object(&object)?);
+            if let Ok(tuple) = object.cast_exact::<PyTuple>() {
+                tuple.iter().for_each(|item| self.add(item));
+            } else if let Ok(set) = object.cast_exact::<PyFrozenSet>() {
+                set.iter().for_each(|item| self.add(item));
+            } else if UUID.is(&object.get_type())? {
+                self.add(object.getattr(intern!(object.py(), "int"))?);
+            }
+        }
+        Ok(self.weight)
+    }
+
+    /// Counts an object, at once or later.
+    fn add(&mut self, object: Bound<'py, PyAny>) {
         // Its container holds it, and this call; with no other reference it cannot occur again.
-        if ffi::reference_count(object) > 2 && !self.met.insert(object.as_ptr() as usize) {
-            return Ok(0);
+        if ffi::reference_count(&object) > 2 && !self.met.insert(object.as_ptr() as usize) {
+            return;
         }
-        if let Some(weight) = scalar_weight(object) {
-            return Ok(weight);
+        match scalar_weight(&object) {
+            Some(weight) => self.count(weight),
+            None => self.rest.push(object),
         }
-        let mut weight = size_of_object(object)?;
-        if let Ok(tuple) = object.cast_exact::<PyTuple>() {
-            for item in tuple {
-                weight = self.weigh(&item)?.saturating_add(weight);
-            }
-        } else if let Ok(set) = object.cast_exact::<PyFrozenSet>() {
-            for item in set {
-                weight = self.weigh(&item)?.saturating_add(weight);
-            }
-        } else if UUID.is(&object.get_type())? {
-            weight += self.weigh(&object.getattr(intern!(object.py(), "int"))?)?;
-        }
-        Ok(weight)
+    }
+
+    fn count(&mut self, weight: usize) {
+        self.weight = self.weight.saturating_add(weight);
     }
 }
 

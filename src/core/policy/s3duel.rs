@@ -111,7 +111,7 @@ impl S3Duel {
             return;
         }
         entry.queue = if is_sample { ON_TRIAL } else { MAIN };
-        self.owed += u32::from(is_sample);
+        self.owed = self.owed.saturating_add(u32::from(is_sample));
         self.history.add_visits(place, 1);
         self.main.push_back(slab, token);
     }

@@ -36,9 +36,10 @@ impl Compact {
 
     /// What it takes, in bytes.
     pub(super) fn weight(&self, py: Python<'_>) -> PyResult<usize> {
-        let leaves = size_of_val::<[Py<PyAny>]>(&self.leaves);
-        let objects = self.leaves.iter().map(|leaf| object_weight(leaf.bind(py)));
-        Ok(self.bytes.len() + leaves + objects.sum::<PyResult<usize>>()?)
+        let own = self.bytes.len() + size_of_val::<[Py<PyAny>]>(&self.leaves);
+        self.leaves.iter().try_fold(own, |sum, leaf| {
+            Ok(sum.saturating_add(object_weight(leaf.bind(py))?))
+        })
     }
 
     /// Is each container that matters reached by one way only? Then copying node by node keeps the tree's shape.

@@ -61,7 +61,7 @@ impl Copied {
 
     /// What it takes, in bytes, without a prototype.
     pub(in crate::py) fn weight(&self, py: Python<'_>) -> PyResult<usize> {
-        Ok(counted::<Self>() + self.compact.weight(py)?)
+        Ok(self.compact.weight(py)?.saturating_add(counted::<Self>()))
     }
 
     /// A tree of the caller's own. Raises `MemoryError`, or what hashing a key raises.

@@ -42,7 +42,7 @@ impl Snapshot {
 
     /// What it takes, in bytes, without a prototype.
     pub(in crate::py) fn weight(&self, py: Python<'_>) -> PyResult<usize> {
-        Ok(counted::<Self>() + self.state.weight(py)?)
+        Ok(self.state.weight(py)?.saturating_add(counted::<Self>()))
     }
 
     /// A response of the caller's own. Raises what rebuilding its parts raises.

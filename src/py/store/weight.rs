@@ -12,6 +12,9 @@ use crate::py::imports::REFUSED;
 use crate::py::value::Stored;
 use crate::py::weight::{TABLE, object_weight};
 
+/// No allocation is larger, whatever a `__sizeof__` says: so there is room for what the core adds.
+const MOST: usize = isize::MAX.cast_unsigned();
+
 /// What came of a value.
 #[derive(Clone, Copy)]
 pub(super) struct Placed {
@@ -71,7 +74,7 @@ impl Store {
         {
             weight = weight.saturating_add(object_weight(&object)?);
         }
-        Ok(weight)
+        Ok(weight.min(MOST))
     }
 
     /// Drops what an insertion leaves, out of every lock; what came of it.
