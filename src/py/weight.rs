@@ -23,6 +23,9 @@ pub(super) const TABLE: usize = 256;
 const FLOAT: usize = 24;
 /// An `int` of so many digits of 30 bits is this and four bytes for each.
 const INT: usize = 24;
+/// The most that an object can take, whatever its `__sizeof__` says: what a process can address. A few thousand
+/// such lies add up to no overflow.
+const MOST: usize = 1 << 47;
 
 /// A native part of a value that is shared by reference counting.
 pub(super) const fn counted<T>() -> usize {
@@ -69,36 +72,43 @@ pub(super) fn bytes_weight(bytes: &Bound<'_, PyBytes>) -> usize {
 
 /// One way through an object. What occurs twice in it counts once (and takes no more time).
 #[derive(Default)]
-struct Weigher {
+struct Weigher<'py> {
     met: HashSet<usize, RandomState>,
+    /// What is still to be weighed: keys may be nested deeper than a stack is.
+    next: Vec<Bound<'py, PyAny>>,
 }
 
-impl Weigher {
-    fn weigh(&mut self, object: &Bound<'_, PyAny>) -> PyResult<usize> {
-        // Its container holds it, and this call; with no other reference it cannot occur again.
-        if ffi::reference_count(object) > 2 && !self.met.insert(object.as_ptr() as usize) {
-            return Ok(0);
+impl<'py> Weigher<'py> {
+    fn weigh(&mut self, object: &Bound<'py, PyAny>) -> PyResult<usize> {
+        let mut weight = self.weigh_alone(object)?;
+        while let Some(part) = self.next.pop() {
+            // Its container holds it, and this call; with no other reference it cannot occur again.
+            let again = ffi::reference_count(&part) > 2 && !self.met.insert(part.as_ptr() as usize);
+            if !again {
+                weight = MOST.min(weight + self.weigh_alone(&part)?);
+            }
         }
+        Ok(weight)
+    }
+
+    /// What an object takes; its parts are left for later.
+    fn weigh_alone(&mut self, object: &Bound<'py, PyAny>) -> PyResult<usize> {
         if let Some(weight) = scalar_weight(object) {
             return Ok(weight);
         }
-        let mut weight = size_of_object(object)?;
+        let weight = size_of_object(object)?;
         if let Ok(tuple) = object.cast_exact::<PyTuple>() {
-            for item in tuple {
-                weight += self.weigh(&item)?;
-            }
+            self.next.extend(tuple);
         } else if let Ok(set) = object.cast_exact::<PyFrozenSet>() {
-            for item in set {
-                weight += self.weigh(&item)?;
-            }
+            self.next.extend(set);
         } else if UUID.is(&object.get_type())? {
-            weight += self.weigh(&object.getattr(intern!(object.py(), "int"))?)?;
+            self.next.push(object.getattr(intern!(object.py(), "int"))?);
         }
         Ok(weight)
     }
 }
 
-/// What `sys.getsizeof` says. A `__sizeof__` that fails is told of, and weighs nothing.
+/// What `sys.getsizeof` says, at most [`MOST`]. A `__sizeof__` that fails is told of, and weighs nothing.
 fn size_of_object(object: &Bound<'_, PyAny>) -> PyResult<usize> {
     let py = object.py();
     let size = GETSIZEOF.get(py)?.call1((object,));
@@ -107,6 +117,6 @@ fn size_of_object(object: &Bound<'_, PyAny>) -> PyResult<usize> {
             error.write_unraisable(py, Some(object));
             Ok(0)
         }
-        other => other,
+        other => Ok(MOST.min(other?)),
     }
 }
