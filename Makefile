@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak
+.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak boundary fuzz
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -35,6 +35,9 @@ dev: $(VENV)/ready ## build the extension and install the package into $(VENV)
 
 core: ## test the pure Rust core; needs no Python
 	cargo test $(ARGS)
+
+boundary: $(VENV)/ready ## test what of the Python boundary is tested in Rust; links $(VENV)'s Python
+	$(CARGO_PY) test --lib --features python py:: $(ARGS)
 
 test: core dev ## test everything: the core, then the package on $(VENV)'s Python
 	$(PY) -m pytest $(ARGS)
@@ -69,3 +72,7 @@ servers: dev ## the tests of servers and forks, ten times as long
 
 soak: dev ## serve for ten minutes under mixed load; fails on errors and on memory that grows (ARGS="--minutes 60")
 	$(PY) benches/soak/run.py $(ARGS)
+
+fuzz: dev ## hostile input, guided by coverage, for four minutes; Linux only (ARGS="--minutes 60 --seed 1"; docs/fuzzing.md)
+	$(PY) -m pip install --quiet --group fuzz
+	$(PY) -m tests.fuzz.run $(ARGS)
