@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party asan
+.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -35,6 +35,9 @@ dev: $(VENV)/ready ## build the extension and install the package into $(VENV)
 
 core: ## test the pure Rust core; needs no Python
 	cargo test $(ARGS)
+
+boundary: $(VENV)/ready ## test what of the Python boundary is tested in Rust; links $(VENV)'s Python
+	$(CARGO_PY) test --lib --features python py:: $(ARGS)
 
 test: core dev ## test everything: the core, then the package on $(VENV)'s Python
 	$(PY) -m pytest $(ARGS)
@@ -82,3 +85,7 @@ third-party: ## write THIRD-PARTY-LICENSES.txt anew, after a change of the Rust 
 
 asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 10 minutes; see docs/testing.md)
 	PYTHON=$(abspath $(PY)) tests/asan.sh $(ARGS)
+
+fuzz: dev ## hostile input, guided by coverage, for four minutes; Linux only (ARGS="--minutes 60 --seed 1"; docs/fuzzing.md)
+	$(PY) -m pip install --quiet --group fuzz
+	$(PY) -m tests.fuzz.run $(ARGS)

@@ -23,6 +23,9 @@ pub(super) const TABLE: usize = 256;
 const FLOAT: usize = 24;
 /// An `int` of so many digits of 30 bits is this and four bytes for each.
 const INT: usize = 24;
+/// The most that an object can take, whatever its `__sizeof__` says: what a process can address. A few thousand
+/// such lies add up to no overflow.
+const MOST: usize = 1 << 47;
 
 /// A native part of a value that is shared by reference counting.
 pub(super) const fn counted<T>() -> usize {
@@ -119,7 +122,7 @@ impl<'py> Weigher<'py> {
     }
 }
 
-/// What `sys.getsizeof` says. A `__sizeof__` that fails is told of, and weighs nothing.
+/// What `sys.getsizeof` says, at most [`MOST`]. A `__sizeof__` that fails is told of, and weighs nothing.
 fn size_of_object(object: &Bound<'_, PyAny>) -> PyResult<usize> {
     let py = object.py();
     let size = GETSIZEOF.get(py)?.call1((object,));
@@ -128,6 +131,6 @@ fn size_of_object(object: &Bound<'_, PyAny>) -> PyResult<usize> {
             error.write_unraisable(py, Some(object));
             Ok(0)
         }
-        other => other,
+        other => Ok(MOST.min(other?)),
     }
 }
