@@ -200,7 +200,7 @@ def test_sizes_beyond_all_bounds_add_up_to_no_harm():
         cache.set("k", Enormous())
         cache._validate()
     assert cache.stats()["entries"] >= 1
-    bounded = RustCache(max_bytes=sys.maxsize)
+    bounded = RustCache(max_bytes="1GB")
     assert bounded.set(keys[0], 1) is False
     assert bounded.set("k", 1) is True
 
