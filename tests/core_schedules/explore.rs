@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
-use flask_rustcache::core::{Instant, Lifetime, Stats, Store, StoreConfig, When};
+use flask_rustcache::core::{Instant, Lifetime, Offer, Stats, Store, StoreConfig, When};
 use shuttle::scheduler::{PctScheduler, RandomScheduler, Scheduler};
 use shuttle::thread::{self, JoinHandle};
 use shuttle::{Config, MaxSteps, Runner};
@@ -66,8 +66,14 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(max_entries: usize, shards: usize) -> Arc<Self> {
+        Self::weighing((max_entries, usize::MAX), shards)
+    }
+
+    /// The same with a bound in bytes behind that on entries.
+    pub(crate) fn weighing((max_entries, max_weight): (usize, usize), shards: usize) -> Arc<Self> {
         let store = Store::with_exact_shards(StoreConfig {
             max_entries,
+            max_weight,
             shards,
         });
         Arc::new(Self {
@@ -86,6 +92,18 @@ impl World {
 
     pub(crate) fn insert(&self, key: u8) {
         assert!(self.insert_until(key, Instant::NEVER, When::Always));
+    }
+
+    /// Stores a value that weighs something; was it stored?
+    pub(crate) fn insert_heavy(&self, key: u8, weight: usize) -> bool {
+        let offer = Offer {
+            value: Arc::clone(&self.value),
+            weight,
+            lifetime: Lifetime::NEVER,
+            when: When::Always,
+            tags: &[],
+        };
+        self.store.put(&[key], offer, NOW).stored
     }
 
     pub(crate) fn insert_all(&self, keys: [u8; 3]) {

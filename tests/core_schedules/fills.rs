@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use flask_rustcache::core::{Lifetime, Store, Tagged, Ticket, When};
+use flask_rustcache::core::{Lifetime, Offer, Store, Ticket, When};
 use shuttle::sync::atomic::AtomicUsize;
 
 use crate::explore::{NOW, World, explore, join_all, spawn};
@@ -28,14 +28,15 @@ fn take_back(store: &Store<Arc<usize>>, how: Taken, truth: usize) {
         Taken::Clear => drop(store.clear()),
         Taken::Set => {
             let tagged = tagged(truth, When::Always);
-            assert!(store.insert_tagged(&[1], tagged, NOW).stored);
+            assert!(store.put(&[1], tagged, NOW).stored);
         }
     }
 }
 
-fn tagged(value: usize, when: When) -> Tagged<'static, Arc<usize>> {
-    Tagged {
+fn tagged(value: usize, when: When) -> Offer<'static, Arc<usize>> {
+    Offer {
         value: Arc::new(value),
+        weight: 0,
         lifetime: Lifetime::NEVER,
         when,
         tags: &[TAG],
@@ -46,7 +47,7 @@ fn tagged(value: usize, when: When) -> Tagged<'static, Arc<usize>> {
 fn fill(store: &Store<Arc<usize>>, truth: &AtomicUsize) -> Ticket {
     let ticket = store.ticket(&[1], &[TAG]);
     let seen = truth.load(Ordering::SeqCst);
-    drop(store.insert_tagged(&[1], tagged(seen, When::IfTicket(ticket)), NOW));
+    drop(store.put(&[1], tagged(seen, When::IfTicket(ticket)), NOW));
     store.end_ticket(&[1], &[TAG]);
     ticket
 }

@@ -11,6 +11,7 @@
 
 mod explore;
 mod fills;
+mod weights;
 
 use std::sync::Arc;
 
@@ -132,7 +133,9 @@ fn increments_add_up() {
         let increment = |world: &World| loop {
             let (seen, _) = world.store.read_versioned(&[1], NOW, |value| **value);
             let (seen, version) = seen.unwrap();
-            let replaced = world.store.replace(&[1], version, Arc::new(seen + 1), NOW);
+            let replaced = world
+                .store
+                .replace(&[1], version, (Arc::new(seen + 1), 0), NOW);
             if replaced.stored {
                 return;
             }
