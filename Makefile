@@ -5,14 +5,21 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 # Extra arguments for pytest, the benchmarks: make test ARGS="-k values", make bench ARGS="--quick"
 ARGS ?=
+# What all chance in the tests comes from, another number in each run: make test SEED=1 draws as before
+SEED := $(strip $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom)))
+# How many rounds the tests of many threads go in make stress, and how many schedules make model tries
+ROUNDS ?= 20
+SCHEDULES ?= 1000
 GROUPS := --group test --group lint --group bench
 CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 
+export SEED
+export PROPTEST_RNG_SEED := $(SEED)
 # pip finds maturin there.
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz
+.PHONY: help demo serve dev core test lint fmt bench simulate stress model servers soak wheels deny third-party asan boundary fuzz
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -34,7 +41,13 @@ dev: $(VENV)/ready ## build the extension and install the package into $(VENV)
 	$(PY) -m pip install --quiet 'flask>=3.0' 'flask-caching>=2.4,<2.6' cachelib
 
 core: ## test the pure Rust core; needs no Python
+	@echo SEED=$(SEED)
 	cargo test $(ARGS)
+
+model: ## the core's threads under a model checker, which tries many schedules (SCHEDULES=100000)
+	@echo SEED=$(SEED)
+	cargo clippy --features model --test core_schedules -- -D warnings
+	SCHEDULES=$(SCHEDULES) cargo test --features model --test core_schedules $(ARGS)
 
 boundary: $(VENV)/ready ## test what of the Python boundary is tested in Rust; links $(VENV)'s Python
 	$(CARGO_PY) test --lib --features python py:: $(ARGS)
@@ -63,9 +76,11 @@ bench: dev ## measure side by side with the peers, write benches/report (use an 
 simulate: ## hit ratios by eviction policy and trace (needs xz; see docs/eviction.md)
 	cargo bench --bench simulator -- $(ARGS)
 
-stress: dev ## the threaded and random tests, many more rounds
+stress: dev ## the threaded and random tests for minutes (ROUNDS=100 SEED=1)
+	@echo SEED=$(SEED)
 	PROPTEST_CASES=20000 cargo test --release
-	$(PY) -m pytest --hypothesis-profile=stress tests/test_differential.py tests/test_values_property.py tests/test_traps_locks.py \
+	ROUNDS=$(ROUNDS) $(PY) -m pytest --hypothesis-profile=stress tests/test_stress.py tests/test_stress_fills.py \
+		tests/test_differential.py tests/test_values_property.py tests/test_traps_locks.py \
 		tests/test_cached_differential.py tests/test_cached_options_differential.py tests/test_memoize_differential.py $(ARGS)
 
 servers: dev ## the tests of servers and forks, ten times as long

@@ -47,7 +47,7 @@ pub struct Offer<'a, V> {
     pub lifetime: Lifetime,
     /// On what condition it is stored.
     pub when: When,
-    /// What it is let go by; they take the place of those of a value that it replaces.
+    /// What it is let go by, each once; they take the place of those of a value that it replaces.
     pub tags: &'a [&'a [u8]],
 }
 
