@@ -12,7 +12,7 @@ from ._stress import CROWDS, Threads, account_is_right, seeds
 
 KEYS = range(3)
 
-TURNS = 2000
+TURNS = 1000
 """Calls and changes of all threads together."""
 
 
