@@ -70,5 +70,5 @@ servers: dev ## the tests of servers and forks, ten times as long
 soak: dev ## serve for ten minutes under mixed load; fails on errors and on memory that grows (ARGS="--minutes 60")
 	$(PY) benches/soak/run.py $(ARGS)
 
-asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 10 minutes; see docs/testing.md)
+asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 20 minutes)
 	PYTHON=$(abspath $(PY)) tests/asan.sh $(ARGS)
