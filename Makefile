@@ -83,7 +83,7 @@ deny: ## licences, duplicates, origins and known holes of the Rust crates (needs
 third-party: ## write THIRD-PARTY-LICENSES.txt anew, after a change of the Rust crates
 	$(PYTHON) tools/third_party.py
 
-asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 10 minutes; see docs/testing.md)
+asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 20 minutes)
 	PYTHON=$(abspath $(PY)) tests/asan.sh $(ARGS)
 
 fuzz: dev ## hostile input, guided by coverage, for four minutes; Linux only (ARGS="--minutes 60 --seed 1"; docs/fuzzing.md)
