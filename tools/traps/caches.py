@@ -51,6 +51,8 @@ class Peer:
         setup: what was probed, for the reader.
         flask: whether it has views, requests and keys of its own for Flask.
         copies: whether values are copied.
+        native: whether time is read outside of Python.
+        coroutines: whether its decorator is made for coroutine functions as well.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Peer:
     flask: Callable[..., tuple[Flask, Any]] | None = None
     copies: bool = False
     native: bool = True
+    coroutines: bool = True
 
     def app(self, **config: Any) -> tuple[Flask, Any]:
         """Return an application, and its cache. The cache must be one of Flask's."""
@@ -176,7 +179,7 @@ def _cachetools() -> Peer:
         return cachetools.cached(raw, condition=condition)(function), forget
 
     setup = "TTLCache without a lock; cached(TTLCache, condition=Condition())"
-    return Peer("cachetools", "cachetools", store, memo, setup, native=False)
+    return Peer("cachetools", "cachetools", store, memo, setup, native=False, coroutines=False)
 
 
 OURS = "RustCache"
