@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz
+.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz traps
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -73,6 +73,9 @@ servers: dev ## the tests of servers and forks, ten times as long
 
 soak: dev ## serve for ten minutes under mixed load; fails on errors and on memory that grows (ARGS="--minutes 60")
 	$(PY) benches/soak/run.py $(ARGS)
+
+traps: dev ## probe the peers for every trap, write the table of docs/testing.md (ARGS="--only C6,K1": some, writing nothing)
+	$(PY) tools/traps/run.py $(ARGS)
 
 wheels: $(VENV)/ready ## build a wheel for every CPython found and the sdist, and try each in a fresh environment
 	$(PY) tools/wheels.py
