@@ -152,7 +152,7 @@ def test_a_signal_ends_the_waiting():
 
 @in_child
 def test_what_a_handler_raises_reaches_who_waits():
-    """C9: an ordinary exception as well, such as that of a time limit; the function does not run again for it."""
+    """C9: an ordinary exception as well, such as that of a time limit; the function runs once."""
     _, cache, runs = shop()
     gate = Gate()
 
