@@ -242,7 +242,7 @@ ERRORS = {
         {"a": [1], ("b", 1): [2], "c": lambda: None}, tags=["tag"]
     ),
     "reduce raises": lambda cache: cache.set(("new", 1), [Raising("reduce")]),
-    "too deep": lambda cache: cache.set("key", nested(2_000)),
+    "too deep": lambda cache: cache.set("key", nested(100_000)),
     "hash raises": lambda cache: cache.get(Raising("hash")),
     "hash raises within": lambda cache: cache.set(("a", Raising("hash")), 1),
     "eq raises": set_raising_equal,
