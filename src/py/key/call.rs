@@ -14,7 +14,7 @@ use super::buffer::Buffer;
 const DEEPEST: usize = 8;
 
 /// What of a function's parameters matters to the key of a call.
-#[derive(FromPyObject, Default)]
+#[derive(FromPyObject, Default, PartialEq)]
 pub(in crate::py) struct Shape {
     /// Does a key depend on nothing of the function that may change, its mutable defaults?
     pub(in crate::py) is_all: bool,
