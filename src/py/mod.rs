@@ -3,6 +3,7 @@
 mod cached;
 mod clock;
 mod codec;
+mod current;
 mod daemon;
 mod errors;
 mod ffi;
@@ -21,8 +22,8 @@ mod vault;
 
 use pyo3::prelude::*;
 
-/// What Python sees as `flask_rustcache._native`.
-#[pymodule]
+/// What Python sees as `flask_rustcache._native`. It needs no global interpreter lock.
+#[pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
     use super::cached::CachedFunction;
