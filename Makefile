@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress
+.PHONY: help demo serve dev core test freethreaded lint fmt bench simulate stress
 
 help: ## list what can be made
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -38,6 +38,9 @@ core: ## test the pure Rust core; needs no Python
 
 test: core dev ## test everything: the core, then the package on $(VENV)'s Python
 	$(PY) -m pytest $(ARGS)
+
+freethreaded: ## test the package on a free-threaded CPython (FREETHREADED=/path/to/python3.13t names one)
+	.ci/freethreaded $(ARGS)
 
 lint: dev ## rustfmt, clippy with and without Python, ruff, mypy, and the stub against the module
 	cargo fmt --check

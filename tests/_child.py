@@ -14,12 +14,21 @@ import importlib
 import os
 import subprocess
 import sys
+import sysconfig
 import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+"""Is this interpreter one without a global lock?"""
+
+mortal_functions = pytest.mark.skipif(
+    FREE_THREADED and sys.version_info < (3, 14),
+    reason="free-threaded CPython 3.13 keeps functions and classes for ever once there was a second thread",
+)
 
 LIMIT = 30
 """Seconds that a child may take: many times what any needs, as the machine may be busy."""
