@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import aims
+import apart
 import contestants
 import crowd
 import machine
@@ -56,6 +57,7 @@ SECTIONS: dict[str, Callable[[Field], Iterable[Table]]] = {
     "crowd": crowd.crowds,
     "scale": scale,
     "threads": threads.crowded,
+    "apart": apart.tables,
     "memory": processes.memory,
     "gc": lambda field: [processes.collections(field)],
     "import": lambda field: [processes.imports(field)],
