@@ -12,10 +12,10 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test freethreaded lint fmt bench simulate stress
+.PHONY: help demo serve dev core test freethreaded lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz
 
 help: ## list what can be made
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: dev ## start the tutorial's application, show it speed up, check its answers
 	$(PY) examples/demo.py
@@ -36,6 +36,9 @@ dev: $(VENV)/ready ## build the extension and install the package into $(VENV)
 core: ## test the pure Rust core; needs no Python
 	cargo test $(ARGS)
 
+boundary: $(VENV)/ready ## test what of the Python boundary is tested in Rust; links $(VENV)'s Python
+	$(CARGO_PY) test --lib --features python py:: $(ARGS)
+
 test: core dev ## test everything: the core, then the package on $(VENV)'s Python
 	$(PY) -m pytest $(ARGS)
 
@@ -50,13 +53,14 @@ lint: dev ## rustfmt, clippy with and without Python, ruff, mypy, and the stub a
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 	$(PY) -m mypy.stubtest flask_rustcache._native --mypy-config-file pyproject.toml
+	$(VENV)/bin/zizmor --offline --quiet .github
 
 fmt: $(VENV)/ready ## format Rust and Python
 	cargo fmt
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
 
-bench: dev ## measure side by side with the peers (use an optimised Python, such as Debian's)
+bench: dev ## measure side by side with the peers, write benches/report (use an optimised Python, such as Debian's)
 	$(PY) benches/run.py $(ARGS)
 
 simulate: ## hit ratios by eviction policy and trace (needs xz; see docs/eviction.md)
@@ -66,3 +70,25 @@ stress: dev ## the threaded and random tests, many more rounds
 	PROPTEST_CASES=20000 cargo test --release
 	$(PY) -m pytest --hypothesis-profile=stress tests/test_differential.py tests/test_values_property.py tests/test_traps_locks.py \
 		tests/test_cached_differential.py tests/test_cached_options_differential.py tests/test_memoize_differential.py $(ARGS)
+
+servers: dev ## the tests of servers and forks, ten times as long
+	SERVERS_SCALE=10 $(PY) -m pytest -k servers $(ARGS)
+
+soak: dev ## serve for ten minutes under mixed load; fails on errors and on memory that grows (ARGS="--minutes 60")
+	$(PY) benches/soak/run.py $(ARGS)
+
+wheels: $(VENV)/ready ## build a wheel for every CPython found and the sdist, and try each in a fresh environment
+	$(PY) tools/wheels.py
+
+deny: ## licences, duplicates, origins and known holes of the Rust crates (needs cargo-deny and the network)
+	cargo deny --locked --all-features check
+
+third-party: ## write THIRD-PARTY-LICENSES.txt anew, after a change of the Rust crates
+	$(PYTHON) tools/third_party.py
+
+asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 10 minutes; see docs/testing.md)
+	PYTHON=$(abspath $(PY)) tests/asan.sh $(ARGS)
+
+fuzz: dev ## hostile input, guided by coverage, for four minutes; Linux only (ARGS="--minutes 60 --seed 1"; docs/fuzzing.md)
+	$(PY) -m pip install --quiet --group fuzz
+	$(PY) -m tests.fuzz.run $(ARGS)

@@ -34,16 +34,16 @@ def resident() -> int:
 
 
 def build(name: str, kind: str, entries: int, reads: int) -> Any:
-    """Return a cache without a bound that holds fresh values of a kind, each read `reads` times."""
+    """Return a cache, if it can be without a bound, that holds fresh values, each read `reads` times."""
     kinds: dict[str, Callable[[int], Any]] = {"str": values.text, "lists": values.listing}
     make = kinds[kind]
-    contestant = contestants.FIELD[name]()
-    cache = contestant.make(math.inf)
+    contestant = (contestants.FIELD | contestants.FLOORS)[name]()
+    cache = contestant.make(math.inf if contestant.boundless else entries)
     keys = values.keys(entries)
     workloads.fill(contestant, cache, ((key, make(number)) for number, key in enumerate(keys)))
     for _ in range(reads):
         for key in keys:
-            cache.get(key)
+            contestant.read(cache, key)
     if contestant.size(cache) != entries:
         raise workloads.WrongAnswerError(f"{name}: holds {contestant.size(cache)} of {entries}")
     for number in (0, entries - 1) if entries else ():

@@ -5,6 +5,7 @@ import platform
 import re
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 
@@ -50,6 +51,7 @@ def _gil() -> str:
 def describe() -> dict[str, str]:
     """Return what there is to know about this machine and interpreter, label to text."""
     return {
+        "date": time.strftime("%Y-%m-%d"),
         "machine": f"{_cpu()}, {_cores()}",
         "load": _load(),
         "system": platform.platform(),

@@ -4,17 +4,17 @@ import functools
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Condition, Lock
 from typing import Any
 
-from contestants import BY_REFERENCE, LIFETIME
+from contestants import BY_REFERENCE, LIFETIME, NO_EXPIRY, closed_later
 from workloads import Field, WrongAnswerError
 
 Function = Callable[..., Any]
 Decorator = Callable[[Function], Function]
 # The entries a decorated function may keep: as many as SimpleCache by default.
 ENTRIES = 500
-NO_EXPIRY = BY_REFERENCE + ", no expiry"
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,13 @@ def _moka(**options: Any) -> Decorator:
     return decorator
 
 
+def _theine() -> Decorator:
+    memoize = importlib.import_module("theine").Memoize(ENTRIES, timedelta(seconds=LIFETIME))
+    closed_later(memoize.cache)
+    decorator: Decorator = memoize
+    return decorator
+
+
 def _cachetools(kind: str, *arguments: Any, **options: Any) -> Decorator:
     cachetools = importlib.import_module("cachetools")
     decorator: Decorator = cachetools.cached(getattr(cachetools, kind)(ENTRIES, *arguments), **options)
@@ -58,6 +65,7 @@ def _cachetools(kind: str, *arguments: Any, **options: Any) -> Decorator:
 CACHEBOX_TTL = Peer(
     "cachebox.cached TTLCache, plain function", "cachebox", lambda: _cachebox("TTLCache", LIFETIME)
 )
+THEINE = Peer("theine.Memoize, plain function", "theine", _theine)
 CACHETOOLS_TTL = Peer(
     "cachetools.cached TTLCache + Lock, plain function",
     "cachetools",
@@ -68,6 +76,7 @@ PEERS = (
     Peer("cachebox.cached LRUCache, plain function", "cachebox", lambda: _cachebox("LRUCache"), NO_EXPIRY),
     CACHEBOX_TTL,
     Peer("moka_py.cached, plain function", "moka-py", _moka),
+    THEINE,
     Peer(
         "cachetools.cached LRUCache + Lock, plain function",
         "cachetools",
@@ -87,6 +96,7 @@ LRU = Peer(
 COALESCING = (
     CACHEBOX_TTL,
     Peer("moka_py.cached, wait_concurrent", "moka-py", lambda: _moka(wait_concurrent=True)),
+    THEINE,
     CACHETOOLS_TTL,
     Peer(
         "cachetools.cached TTLCache + Condition",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import contestants
 from contestants import Contestant
 from measure import Row
 from report import Table
@@ -73,10 +74,10 @@ def in_turns(cases: list[Case], repeats: int) -> tuple[list[Row], list[str]]:
     return [row for name, row in rows.items() if name not in failed], list(failed.values())
 
 
-def memory_cases(contestants: list[Contestant], kind: str, entries: int) -> list[Case]:
+def memory_cases(present: list[Contestant], kind: str, entries: int) -> list[Case]:
     """Return a case per contestant, and one that reads, too, where reading may add to memory."""
     cases = []
-    for one in contestants:
+    for one in present:
         script = ("child.py", "memory", one.name, kind, entries)
         cases.append(Case(one.name, (*script, 0), one.note))
         if kind == "lists" and one.isolated:
@@ -102,23 +103,25 @@ def memory(field: Field) -> Iterator[Table]:
         ("str", "a 200-character str", QUICK_STRINGS if quick else STRINGS),
         ("lists", "the list of P8", QUICK_LISTS if quick else LISTS),
     ):
-        cases = memory_cases(field.contestants, kind, entries)
+        floors, _ = contestants.gather(contestants.FLOORS)
+        cases = memory_cases(field.contestants + floors, kind, entries)
         rows, remarks = in_turns(cases, repeats=1 if quick else 3)
         if kind == "lists":
             rows += beyond_the_budget(rows, entries)
         remarks.append("growth of the resident set: key included, values fresh, no bound on entries")
+        remarks.append("where there has to be a bound (theine), it is the number of entries")
         remarks.append("never read unless said otherwise")
         title = f"{entries:,} times {what}"
         yield Table(f"memory-{kind}", title, "bytes per entry", rows, remarks=remarks)
 
 
-def collection_cases(contestants: list[Contestant], entries: int) -> list[Case]:
+def collection_cases(present: list[Contestant], entries: int) -> list[Case]:
     """Return the empty cache first, then the full ones."""
-    names = [one.name for one in contestants]
+    names = [one.name for one in present]
     first = "RustCache" if "RustCache" in names else "SimpleCache"
     script = ("child.py", "collection")
     cases = [Case(f"{first}, empty", (*script, first, "lists", 0, 0))]
-    for one in contestants:
+    for one in present:
         # By reference all are alike to the collector: one of them shows it.
         if one.isolated or one.name == "cachebox LRUCache":
             cases.append(Case(one.name + FULL, (*script, one.name, "lists", entries, 0), one.note))

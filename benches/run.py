@@ -1,30 +1,32 @@
 """Measure RustCache side by side with SimpleCache and its peers: `python benches/run.py --help`."""
 
 import argparse
-import json
+import importlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import aims
 import apart
 import contestants
 import crowd
+import hits
 import machine
 import memo
 import processes
-import report
 import threads
 import trees
 import views
 import workloads
 from measure import Settings
-from report import Table
+from report import Grid, Report, Table
 from scale import scale
 from workloads import Field
 
+REPORT = Path(__file__).resolve().parent / "report"
 QUICK = Settings(repeats=3, target_ns=500_000, quick=True)
 METHOD = """\
 method: every contestant has a compiled loop of its own, calling as an application does
@@ -36,10 +38,11 @@ method: every contestant has a compiled loop of its own, calling as an applicati
   requests: they are on plain functions. A crowd is 32 threads, each time for a key not asked for
   before. Garbage collection is off while sampling. Shown: median, 10th and 90th percentile;
   "SimpleCache /" is how many times faster than SimpleCache, "/ floor" how many times the floor's
-  cost. Smaller figures are better.
+  cost. Smaller figures are better, but for hit ratios. Memory and collections are measured in
+  processes of their own.
 """
 
-SECTIONS: dict[str, Callable[[Field], Iterable[Table]]] = {
+SECTIONS: dict[str, Callable[[Field], Iterable[Table | Grid]]] = {
     "P1": lambda field: [workloads.read(field)],
     "P2": lambda field: [workloads.overwrite(field)],
     "P3": lambda field: [workloads.evict(field, "P3", 500)],
@@ -61,6 +64,8 @@ SECTIONS: dict[str, Callable[[Field], Iterable[Table]]] = {
     "memory": processes.memory,
     "gc": lambda field: [processes.collections(field)],
     "import": lambda field: [processes.imports(field)],
+    "hits": hits.hits,
+    "policies": hits.policies,
 }
 
 
@@ -82,50 +87,63 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke test: the numbers mean nothing")
     parser.add_argument("--only", type=sections, default=list(SECTIONS), metavar="P1,P3")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep every sample, too")
-    return parser.parse_args()
+    parser.add_argument("--repeats", type=int, default=Settings.repeats, help="samples of each contestant")
+    where = (
+        "where the report goes; by default benches/report for a full run, nowhere for a part or a quick one"
+    )
+    parser.add_argument("--report", type=Path, metavar="FOLDER", help=where)
+    asked = parser.parse_args()
+    if asked.report is None and asked.only == list(SECTIONS) and not asked.quick:
+        asked.report = REPORT
+    return asked
 
 
-def preamble(settings: Settings, missing: list[str]) -> Iterator[str]:
-    """Yield the lines that say what follows was measured on, with what and how."""
-    for label, text in machine.describe().items():
-        yield f"{label}: {text}"
-    yield "versions: " + ", ".join(f"{name} {at}" for name, at in contestants.versions().items())
-    yield METHOD.format(repeats=settings.repeats, target=settings.target_ns / 1e6)
+def head(settings: Settings) -> dict[str, Any]:
+    """Return what the figures were measured on, with what and how."""
+    method = METHOD.format(repeats=settings.repeats, target=settings.target_ns / 1e6)
     if settings.quick:
-        yield "QUICK: a smoke test of the benchmark; these numbers mean nothing.\n"
+        method += "QUICK: a smoke test of the benchmark; these numbers mean nothing.\n"
+    return {"machine": machine.describe(), "versions": contestants.versions(), "method": method}
+
+
+def preamble(head: dict[str, Any], missing: list[str]) -> Iterator[str]:
+    """Yield the lines that say what follows was measured on, with what and how."""
+    for label, text in head["machine"].items():
+        yield f"{label}: {text}"
+    yield "versions: " + ", ".join(f"{name} {at}" for name, at in head["versions"].items())
+    yield head["method"]
     yield from missing
 
 
-def measure(field: Field, names: list[str]) -> Iterator[Table]:
-    """Run the named sections and print each table as soon as it is there."""
-    for name in names:
-        for table in SECTIONS[name](field):
-            print(report.render(table), flush=True)
-            yield table
-
-
-def keep(path: Path, tables: dict[str, Table]) -> None:
-    """Write everything measured to a JSON file."""
-    found = {
-        "machine": machine.describe(),
-        "versions": contestants.versions(),
-        "tables": [table.as_dict() for table in tables.values()],
-        "aims": aims.judge(tables),
-    }
-    path.write_text(json.dumps(found, indent=1) + "\n")
+def write(report: Report, folder: Path) -> None:
+    """Write and draw a report."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = report.write_figures(folder / "report.json", {"aims": aims.judge(report.tables)})
+    try:
+        # Not before: what is not loaded while others are measured is in nobody's way.
+        plots = importlib.import_module("plots")
+    except ImportError as error:
+        report.say(f"the plots are left out: {error}")
+    else:
+        for sentence in plots.draw(found, folder):
+            report.say(sentence)
+    report.write_text(folder / "report.txt")
 
 
 def main() -> None:
-    """Measure, print, and keep the samples if that was asked for."""
+    """Measure and print; write and draw the report if there is to be one."""
     asked = options()
+    settings = QUICK if asked.quick else Settings(repeats=asked.repeats)
     present, missing = contestants.gather()
-    field = Field(present, QUICK if asked.quick else Settings())
-    print("\n".join(preamble(field.settings, missing)), flush=True)
-    tables = {table.key: table for table in measure(field, asked.only)}
-    print(aims.render(tables))
-    if asked.json:
-        keep(asked.json, tables)
+    report = Report(head(settings))
+    report.say("\n".join(preamble(report.head, missing)))
+    for name in asked.only:
+        for found in SECTIONS[name](Field(present, settings)):
+            report.add(found)
+        contestants.close()
+    report.say(aims.render(report.tables))
+    if asked.report:
+        write(report, asked.report)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def full(contestant: Contestant, bound: int) -> tuple[Any, list[str]]:
     check_full(contestant, cache, bound)
     picked = copies(keys, bound)
     for key in picked:
-        if cache.get(key) != values.text(int(key.rpartition("/")[2])):
+        if contestant.read(cache, key) != values.text(int(key.rpartition("/")[2])):
             raise WrongAnswerError(f"{contestant.name}: lost {key!r} of {bound}")
     return cache, picked
 

@@ -45,7 +45,7 @@ def crowd_lane(contestant: Contestant, body: str, wanted: dict[str, Any], thread
     cache, keys, lock, value = contestant.make(500), list(wanted), Lock(), values.text(0)
     fill(contestant, cache, iter(wanted.items()))
     check_answers(contestant, cache, wanted)
-    loops = [compile_loop(body) for _ in range(threads)]
+    loops = [compile_loop(body, **contestant.names) for _ in range(threads)]
 
     def run(ops: int) -> float:
         cycles = max(1, ops // (len(keys) * threads))

@@ -64,7 +64,7 @@ def hot_lane(contestant: Contestant, wanted: dict[str, Any]) -> Lane:
 
 def cold_lane(contestant: Contestant, wanted: dict[str, Any], before: int) -> Lane:
     """Return the lane that fills a new cache, reads it `before` times, and times one more read."""
-    loop, keys, lock = compile_loop(contestant.get), list(wanted), Lock()
+    loop, keys, lock = compile_loop(contestant.get, **contestant.names), list(wanted), Lock()
 
     def run(ops: int) -> float:
         cache = contestant.make(500)

@@ -32,13 +32,13 @@ class WrongAnswerError(Exception):
 
 def put(contestant: Contestant, cache: Any, key: str, value: Any) -> None:
     """Store one value by the contestant's own statement."""
-    exec(contestant.set, {"c": cache, "k": key, "v": value, "lock": Lock()})
+    exec(contestant.set, {**contestant.names, "c": cache, "k": key, "v": value, "lock": Lock()})
 
 
 def check_answers(contestant: Contestant, cache: Any, wanted: dict[str, Any]) -> None:
     """Raise WrongAnswerError unless each key answers with its value, isolated if that is said."""
     for key, value in wanted.items():
-        got = cache.get(key)
+        got = contestant.read(cache, key)
         if got != value:
             raise WrongAnswerError(f"{contestant.name}: {key!r} gave {got!r:.80}")
         if contestant.isolated and isinstance(value, list | dict) and got is value:
@@ -56,14 +56,14 @@ def check_set(contestant: Contestant) -> None:
 def fill(contestant: Contestant, cache: Any, pairs: Iterator[tuple[str, Any]]) -> None:
     """Store all pairs in a compiled loop: up to a million of them."""
     body = contestant.set.replace("\n", "\n    ")
-    namespace = {"c": cache, "pairs": pairs, "lock": Lock()}
+    namespace = {**contestant.names, "c": cache, "pairs": pairs, "lock": Lock()}
     exec(f"for k, v in pairs:\n    {body}", namespace)
 
 
 def check_full(contestant: Contestant, cache: Any, bound: int) -> None:
     """Raise WrongAnswerError unless the cache holds its bound (or one more, as SimpleCache)."""
     size = contestant.size(cache)
-    if not bound * 0.9 <= size <= bound + 1:
+    if not bound * 0.9 <= size <= bound + contestant.more:
         raise WrongAnswerError(f"{contestant.name}: holds {size} of {bound}")
 
 
@@ -87,7 +87,7 @@ def empty_loop(keys: Sequence[str]) -> Lane:
 
 def cycling_lane(contestant: Contestant, body: str, cache: Any, keys: Sequence[str]) -> Lane:
     """Return the lane that runs one statement over the same keys again and again."""
-    run = cycling(compile_loop(body), cache, keys, values.text(1_000), Lock())
+    run = cycling(compile_loop(body, **contestant.names), cache, keys, values.text(1_000), Lock())
     return Lane(contestant.name, run, contestant.note)
 
 
@@ -163,7 +163,7 @@ def filled(contestant: Contestant, bound: int) -> Any:
 
 def eviction_lane(contestant: Contestant, cache: Any) -> Lane:
     """Return the lane that stores fresh keys in a full cache."""
-    loop = compile_loop(contestant.set)
+    loop = compile_loop(contestant.set, **contestant.names)
     run = always_fresh(loop, cache, values.fresh_keys(), values.text(0), Lock())
     return Lane(contestant.name, run, contestant.note, most=MOST_FRESH)
 

@@ -12,6 +12,7 @@ import functools
 import gc
 import importlib
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -30,7 +31,10 @@ mortal_functions = pytest.mark.skipif(
     reason="free-threaded CPython 3.13 keeps functions and classes for ever once there was a second thread",
 )
 
-LIMIT = 30
+SCALE = int(os.environ.get("SERVERS_SCALE", "1"))
+"""How many times as much the tests of servers and forks do; `make servers` sets it."""
+
+LIMIT = 30 * SCALE
 """Seconds that a child may take: many times what any needs, as the machine may be busy."""
 
 
@@ -81,6 +85,8 @@ def main(file: str, name: str, arguments: str) -> None:
     package.__path__ = [str(Path(file).parent)]
     sys.modules["tests"] = package
     module = importlib.import_module(f"tests.{Path(file).stem}")
+    # Where the tests run in the background, a shell has it ignored.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Nothing made so far needs collecting, and each of the many collections is quicker for it.
     gc.collect()
     gc.freeze()

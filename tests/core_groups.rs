@@ -12,6 +12,7 @@ const LATER: Instant = Instant::from_nanos(2_000);
 fn store(shards: usize) -> Store<u32> {
     let config = StoreConfig {
         max_entries: 100_000,
+        max_weight: usize::MAX,
         shards,
     };
     Store::with_exact_shards(config).expect("a sound configuration")
@@ -125,13 +126,14 @@ fn many_are_removed_over_several_visits_and_what_had_expired_is_told_apart() {
 fn a_tag_tells_what_had_expired_apart_too() {
     let store = store(1);
     for (key, until) in [(b"a", LATER), (b"b", Instant::NEVER)] {
-        let tagged = flask_rustcache::core::Tagged {
+        let tagged = flask_rustcache::core::Offer {
             value: 1,
+            weight: 0,
             lifetime: Lifetime::until(until),
             when: When::Always,
             tags: &[b"t"],
         };
-        assert!(store.insert_tagged(key, tagged, NOW).stored);
+        assert!(store.put(key, tagged, NOW).stored);
     }
     let gone = store.remove_tag(b"t", LATER);
     assert_eq!(count(&gone, RemovalCause::Expired), 1);
@@ -157,25 +159,18 @@ fn fills_of_keys_in_the_range_end_and_no_others() {
 fn a_ticket_is_for_the_first_tags_and_the_value_may_have_more() {
     let store = store(1);
     let ticket = store.ticket(b"k", &[b"mine"]);
-    let tagged = |tags| flask_rustcache::core::Tagged {
+    let tagged = |tags| flask_rustcache::core::Offer {
         value: 1,
+        weight: 0,
         lifetime: Lifetime::NEVER,
         when: When::IfTicket(ticket),
         tags,
     };
-    assert!(!store.insert_tagged(b"k", tagged(&[]), NOW).stored);
-    assert!(
-        store
-            .insert_tagged(b"k", tagged(&[b"mine", b"more"]), NOW)
-            .stored
-    );
+    assert!(!store.put(b"k", tagged(&[]), NOW).stored);
+    assert!(store.put(b"k", tagged(&[b"mine", b"more"]), NOW).stored);
     assert!(store.has_tag(b"more"));
     drop(store.remove_tag(b"mine", NOW));
-    assert!(
-        !store
-            .insert_tagged(b"k", tagged(&[b"mine", b"more"]), NOW)
-            .stored
-    );
+    assert!(!store.put(b"k", tagged(&[b"mine", b"more"]), NOW).stored);
 }
 
 #[test]

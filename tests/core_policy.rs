@@ -14,6 +14,7 @@ const LATER: Instant = Instant::from_nanos(2_000);
 fn store(max_entries: usize, shards: usize) -> Store<u32> {
     Store::with_exact_shards(StoreConfig {
         max_entries,
+        max_weight: usize::MAX,
         shards,
     })
     .unwrap()

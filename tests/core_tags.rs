@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use flask_rustcache::core::{Instant, Lifetime, Store, StoreConfig, Tagged, When};
+use flask_rustcache::core::{Instant, Lifetime, Offer, Store, StoreConfig, When};
 use proptest::prelude::*;
 
 const NOW: Instant = Instant::from_nanos(1_000);
@@ -11,6 +11,7 @@ const NOW: Instant = Instant::from_nanos(1_000);
 fn store(max_entries: usize, shards: usize) -> Store<u32> {
     let config = StoreConfig {
         max_entries,
+        max_weight: usize::MAX,
         shards,
     };
     Store::with_exact_shards(config).expect("a sound configuration")
@@ -20,13 +21,14 @@ fn store(max_entries: usize, shards: usize) -> Store<u32> {
 fn put(store: &Store<u32>, key: u8, tags: &[u8], when: When) -> (bool, Vec<u8>) {
     let names: Vec<[u8; 1]> = tags.iter().map(|tag| [*tag]).collect();
     let names: Vec<&[u8]> = names.iter().map(<[u8; 1]>::as_slice).collect();
-    let tagged = Tagged {
+    let tagged = Offer {
         value: u32::from(key),
+        weight: 0,
         lifetime: Lifetime::NEVER,
         when,
         tags: &names,
     };
-    let inserted = store.insert_tagged(&[key], tagged, NOW);
+    let inserted = store.put(&[key], tagged, NOW);
     let emptied = inserted
         .evicted
         .emptied()

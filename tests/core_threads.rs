@@ -13,12 +13,17 @@ use std::thread;
 use std::time::Duration;
 
 use flask_rustcache::core::{
-    Evicted, Instant, Lifetime, RemovalCause, Stats, Store, StoreConfig, When,
+    Evicted, Instant, Lifetime, Offer, RemovalCause, Stats, Store, StoreConfig, When,
 };
 
 fn store<V>(max_entries: usize, shards: usize) -> Store<V> {
+    bounded((max_entries, usize::MAX), shards)
+}
+
+fn bounded<V>((max_entries, max_weight): (usize, usize), shards: usize) -> Store<V> {
     Store::with_exact_shards(StoreConfig {
         max_entries,
+        max_weight,
         shards,
     })
     .unwrap()
@@ -66,8 +71,16 @@ fn hammer(store: &Store<u64>, first: u64, rounds: u64) -> Stats {
         let lifetime = Lifetime::until(now.saturating_add(random >> 58));
         match (random >> 48) % 8 {
             0..=3 => {
-                let inserted = store.insert(&key, round, lifetime, now, When::Always);
+                let offer = Offer {
+                    value: round,
+                    weight: usize::try_from(random >> 54).unwrap(),
+                    lifetime,
+                    when: When::Always,
+                    tags: &[],
+                };
+                let inserted = store.put(&key, offer, now);
                 stats.insertions += u64::from(inserted.stored);
+                stats.refusals += u64::from(inserted.refused);
                 note(&mut stats, inserted.evicted);
             }
             4..=5 => {
@@ -94,6 +107,9 @@ fn sum(all: impl Iterator<Item = Stats>) -> Stats {
         insertions: a.insertions + b.insertions,
         replacements: a.replacements + b.replacements,
         evictions: a.evictions + b.evictions,
+        evictions_by_weight: a.evictions_by_weight + b.evictions_by_weight,
+        refusals: a.refusals + b.refusals,
+        weight: a.weight + b.weight,
         expirations: a.expirations + b.expirations,
         removals: a.removals + b.removals,
         entries: 0,
@@ -101,13 +117,18 @@ fn sum(all: impl Iterator<Item = Stats>) -> Stats {
 }
 
 /// Traps H1, H3, F2: no observer ever sees more than the bound, and nothing is counted twice or not.
-fn threads_agree(max_entries: usize, shards: usize) {
-    let store = store(max_entries, shards);
+fn threads_agree((max_entries, max_weight): (usize, usize), shards: usize) {
+    let store = bounded((max_entries, max_weight), shards);
     let finished = AtomicBool::new(false);
     let done = thread::scope(|scope| {
         scope.spawn(|| {
             while !finished.load(Ordering::Relaxed) {
-                (0..50).for_each(|_| assert!(store.stats().entries <= max_entries));
+                for _ in 0..50 {
+                    let Stats {
+                        entries, weight, ..
+                    } = store.stats();
+                    assert!(entries <= max_entries && weight <= max_weight);
+                }
                 let (len, evicted) = store.len(at(0));
                 assert!(len <= max_entries && evicted.len() <= 64);
                 assert!(shards > 1 || store.keys(at(0)).len() <= max_entries);
@@ -128,6 +149,8 @@ fn threads_agree(max_entries: usize, shards: usize) {
         counted,
         Stats {
             entries: counted.entries,
+            weight: counted.weight,
+            evictions_by_weight: counted.evictions_by_weight,
             ..done
         }
     );
@@ -139,7 +162,17 @@ fn threads_agree(max_entries: usize, shards: usize) {
 fn threads_agree_with_any_number_of_shards() {
     within_a_minute(|| {
         for (max_entries, shards) in [(7, 1), (1, 1), (7, 2), (7, 16), (1, 16), (30, 16)] {
-            threads_agree(max_entries, shards);
+            threads_agree((max_entries, usize::MAX), shards);
+        }
+    });
+}
+
+/// The same with room for some entries by their bytes, for one, and for none of the heavier half.
+#[test]
+fn threads_agree_on_bytes() {
+    within_a_minute(|| {
+        for (max_weight, shards) in [(9_000, 1), (1_300, 1), (9_000, 2), (9_000, 16), (700, 16)] {
+            threads_agree((30, max_weight), shards);
         }
     });
 }
@@ -156,7 +189,10 @@ fn a_lowered_bound_holds_at_once() {
             for _ in 0..300 {
                 drop(store.set_max_entries(3).unwrap());
                 assert!(store.stats().entries <= 3);
+                drop(store.set_max_weight(700).unwrap());
+                assert!(store.stats().weight <= 700);
                 drop(store.set_max_entries(50).unwrap());
+                drop(store.set_max_weight(20_000).unwrap());
             }
         });
         store.validate().unwrap();

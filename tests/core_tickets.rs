@@ -9,6 +9,7 @@ const NOW: Instant = Instant::from_nanos(1_000);
 fn store(shards: usize) -> Store<u32> {
     let config = StoreConfig {
         max_entries: 1_000,
+        max_weight: usize::MAX,
         shards,
     };
     Store::with_exact_shards(config).expect("a sound configuration")
@@ -47,7 +48,7 @@ fn happen(store: &Store<u32>, key: u8, event: Event) {
         }
         Event::Replace => {
             if let (Some(((), version)), _) = store.read_versioned(&[key], NOW, |_| ()) {
-                assert!(store.replace(&[key], version, 10, NOW).stored);
+                assert!(store.replace(&[key], version, (10, 0), NOW).stored);
             }
         }
         Event::Clear => drop(store.clear()),
@@ -120,6 +121,7 @@ fn what_a_fill_stores_ends_no_ticket() {
 fn eviction_ends_no_ticket() {
     let config = StoreConfig {
         max_entries: 1,
+        max_weight: usize::MAX,
         shards: 1,
     };
     let store = Store::new(config).expect("a sound configuration");

@@ -57,6 +57,8 @@ PRIVATE = {
     "exception": lambda: abort(with_cookie()),
 }
 
+CONDITIONAL = {status: lambda status=status: Response("part", status) for status in (206, 304, 412, 416)}
+
 
 def delete_cookie(made):
     made.delete_cookie("user")
@@ -97,6 +99,20 @@ def test_store_private_is_upstreams_way(kind):
     client = app.test_client(use_cookies=False)
     first, second = client.get("/"), client.get("/")
     assert list(first.headers) == list(second.headers)
+    assert runs == {"page": 1}
+
+
+@pytest.mark.parametrize("status", CONDITIONAL)
+def test_an_answer_to_one_requests_conditions_is_not_stored(status):
+    """304 for one is no 304 for all; nor is a part of a page the page."""
+    app, _, runs = serve(CONDITIONAL[status])
+    client = app.test_client()
+    with pytest.warns(UserWarning, match="answers one request's conditions") as warned:
+        assert [client.get("/").status_code for _ in range(2)] == [status] * 2
+    assert (len(warned), runs) == (1, {"page": 2})
+    app, _, runs = serve(CONDITIONAL[status], CACHE_STORE_PRIVATE=True)
+    client = app.test_client()
+    assert [client.get("/").status_code for _ in range(2)] == [status] * 2
     assert runs == {"page": 1}
 
 

@@ -3,12 +3,10 @@
 import json
 import os
 import signal
-import socket
-import subprocess
 import sys
 import threading
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from fractions import Fraction
 from urllib.request import ProxyHandler, build_opener
 
@@ -17,6 +15,7 @@ from flask_rustcache import RustCache
 from flask_rustcache.testing import ManualClock
 
 from ._child import in_child, run_child
+from ._servers import gunicorn, serving
 from ._traps import VERBS, Number, check
 
 WORKERS = 8
@@ -311,41 +310,17 @@ calls.clear()
 """
 
 
-@contextmanager
-def gunicorn(folder, *options):
-    """Serve ``APPLICATION`` on a free port, and stop it in the end; yields a function that gets a path."""
-    (folder / "application.py").write_text(APPLICATION)
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(64)
-        # gunicorn inherits the open socket: no port can be lost to somebody else, no start to wait for.
-        os.set_inheritable(listener.fileno(), True)
-        port = listener.getsockname()[1]
-        command = ["gunicorn", "--bind", f"fd://{listener.fileno()}", *options, "application:app"]
-        server = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=folder,
-            pass_fds=[listener.fileno()],
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-    opener = build_opener(ProxyHandler({}))
-    try:
-        yield lambda path: opener.open(f"http://127.0.0.1:{port}{path}", timeout=30).read()
-    finally:
-        server.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            server.wait(20)
-        server.kill()
-        errors = server.communicate()[1]
-    assert "Traceback" not in errors, errors
-
-
 @needs_fork
 def test_gunicorn_with_preload(tmp_path):
     """E2: the cache that was warmed before the fork serves hits in each worker, and works on."""
-    seen = {}
-    with gunicorn(tmp_path, "--preload", "--workers", "2", "--threads", "2") as get:
+    (tmp_path / "application.py").write_text(APPLICATION)
+    seen, opener = {}, build_opener(ProxyHandler({}))
+    command = gunicorn("--preload", "--workers=2", "--threads=2", app="application:app")
+    with serving(command, tmp_path) as server:
+
+        def get(path):
+            return opener.open(f"http://127.0.0.1:{server.port}{path}", timeout=30).read()
+
         for _ in range(300):
             state = json.loads(get("/state"))
             seen[state["worker"]] = state

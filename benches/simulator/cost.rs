@@ -49,6 +49,7 @@ fn request(store: &Store<u64>, key: usize) {
 pub(crate) fn line(entries: usize) -> String {
     let config = StoreConfig {
         max_entries: entries,
+        max_weight: usize::MAX,
         shards: 1,
     };
     let Ok(store) = Store::with_exact_shards(config) else {

@@ -1,10 +1,10 @@
 //! Hit ratios of eviction policies over recorded traces and made loads.
 //!
-//! `cargo bench --bench simulator -- [--traces FOLDER] [--only LOAD] [--variants] [--cost] [--json FILE] [--document FILE]`
+//! `cargo bench --bench simulator -- [--traces FOLDER] [--only LOAD] [--variants] [--bytes] [--cost] [--json FILE] [--document FILE]`
 //!
 //! The traces are looked for in `../shared/traces`, and left out if they are not there; `xz` unpacks them.
-//! `--document` puts all tables into `docs/eviction.md`. `--variants` compares the shipped policy with itself, parts taken out and constants turned; `--cost` measures
-//! nanoseconds instead.
+//! `--document` puts all tables into `docs/eviction.md`. `--variants` compares the shipped policy with itself, parts taken out and constants turned; `--bytes` bounds
+//! bytes and not entries; `--cost` measures nanoseconds instead.
 #![expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -13,6 +13,7 @@
 )]
 
 mod belady;
+mod bytes;
 mod cost;
 mod counts;
 mod document;
@@ -143,6 +144,12 @@ fn field_tables(loads: &[Load]) -> std::result::Result<[String; 3], std::fmt::Er
     Ok([table.in_full()?, table.in_brief()?, table.json()?])
 }
 
+/// Where the bound is one of bytes: in brief, and in full.
+fn bytes_tables(loads: &[Load]) -> std::result::Result<String, std::fmt::Error> {
+    let table = bytes::compare(loads);
+    Ok(format!("{}\n{}", table.in_brief()?, table.in_full()?))
+}
+
 /// Against itself: parts, constants, and constants chosen with a trace held out.
 fn variant_tables(loads: &[Load]) -> std::result::Result<[String; 3], std::fmt::Error> {
     let parts = compare(&variants(tried::parts()), loads, false);
@@ -160,6 +167,10 @@ fn compare_all(arguments: &[String]) -> Result<()> {
     if let Some(only) = value(arguments, "--only") {
         loads.retain(|load| load.name.contains(&only));
     }
+    if arguments.iter().any(|argument| argument == "--bytes") {
+        let tables = bytes_tables(&loads).map_err(Error::other)?;
+        return write!(stdout(), "{tables}");
+    }
     if arguments.iter().any(|argument| argument == "--variants") {
         let [parts, constants, held_out] = variant_tables(&loads).map_err(Error::other)?;
         return write!(stdout(), "{parts}\n{constants}\n{held_out}");
@@ -173,8 +184,9 @@ fn compare_all(arguments: &[String]) -> Result<()> {
         return Ok(());
     };
     let [parts, constants, held_out] = variant_tables(&loads).map_err(Error::other)?;
-    let names = ["brief", "full", "parts", "constants", "held out"];
-    let texts = [brief, full, parts, constants, held_out];
+    let bytes = bytes_tables(&loads).map_err(Error::other)?;
+    let names = ["brief", "full", "parts", "constants", "held out", "bytes"];
+    let texts = [brief, full, parts, constants, held_out, bytes];
     let blocks: Vec<_> = names
         .into_iter()
         .zip(texts.iter().map(String::as_str))

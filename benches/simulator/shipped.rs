@@ -13,6 +13,7 @@ impl Shipped {
     pub(crate) fn new(max_entries: usize, shards: usize) -> Option<Self> {
         let config = StoreConfig {
             max_entries,
+            max_weight: usize::MAX,
             shards,
         };
         Store::with_exact_shards(config).ok().map(Self)

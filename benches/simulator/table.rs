@@ -65,13 +65,15 @@ impl Table {
     /// Every load at every size.
     pub(crate) fn in_full(&self) -> Result<String, fmt::Error> {
         let mut text = format!("{:22}", "");
-        for name in self.policies.iter().map(String::as_str).chain(["BELADY"]) {
+        let has_limit = self.limit.iter().any(|limit| !limit.is_nan());
+        let limit = has_limit.then_some("BELADY");
+        for name in self.policies.iter().map(String::as_str).chain(limit) {
             write!(text, "{name:>10}")?;
         }
         for (row, limit) in self.rows.iter().zip(&self.limit) {
             let name = format!("{}, {}", row.load, row.entries);
             write!(text, "\n{name:22}")?;
-            for ratio in row.ratios.iter().chain([limit]) {
+            for ratio in row.ratios.iter().chain(has_limit.then_some(limit)) {
                 write!(text, "{ratio:10.2}")?;
             }
         }

@@ -66,7 +66,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
             TypeError: If a setting is of the wrong type; the message names the key.
         """
         given = {**app.config, **(self.config or {}), **(config or {})}
-        _check_timeout(given.get("CACHE_DEFAULT_TIMEOUT"))
+        _check_what_upstream_reads(given)
         settings = _config.Settings.read(given)
         super().init_app(app, config)
         app.extensions.setdefault(_EXTENSION, {})[self] = settings
@@ -212,12 +212,23 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
 _EXTENSION = "flask_rustcache"
 
 
+def _check_what_upstream_reads(config: dict[str, Any]) -> None:
+    """Checks what Flask-Caching reads before it asks the backend, with errors that name no setting."""
+    try:
+        options = dict(config.get("CACHE_OPTIONS") or {})
+    except Exception:
+        raise TypeError("CACHE_OPTIONS must be a dict of arguments for the backend") from None
+    if not isinstance(config.get("CACHE_ARGS", []), list | tuple):
+        raise TypeError("CACHE_ARGS must be a list of arguments for the backend")
+    _check_timeout(options.get("default_timeout", config.get("CACHE_DEFAULT_TIMEOUT")))
+
+
 def _check_timeout(value: Any) -> None:
     if isinstance(value, str):
         try:
             int(value)
         except ValueError:
             raise ValueError(
-                f"CACHE_DEFAULT_TIMEOUT must be a whole number of seconds, got {value!r};"
+                f"CACHE_DEFAULT_TIMEOUT must be a whole number of seconds, got {value[:80]!r};"
                 " use 300 for five minutes, 0 for no expiry"
             ) from None

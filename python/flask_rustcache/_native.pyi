@@ -30,7 +30,7 @@ class Store:
         *,
         tags: Iterable[str] | None = None,
     ) -> bool:
-        """Stores a value; True.
+        """Stores a value; True, or False if it is larger than the whole store may be.
 
         `tags` are what the entry can be let go by, besides its key: see `delete_tag`. They take the place of
         those of an entry that is there; None is none.
@@ -65,7 +65,10 @@ class Store:
         *,
         tags: Iterable[str] | None = None,
     ) -> list[Any]:
-        """Stores each item in turn; the keys stored. Raises as `set` does, at the first item that fails."""
+        """Stores each item in turn; the keys stored, all but those of values that are too large.
+
+        Raises as `set` does, at the first item that fails.
+        """
     def delete_many(self, *keys: Any) -> list[Any]:
         """Removes each key; the keys that are absent afterwards, those never there included."""
     def delete_tag(self, tag: str) -> int:
@@ -106,14 +109,16 @@ class Store:
     def stats(self) -> dict[str, int]:
         """The counters, true now.
 
-        `entries`, `hits`, `misses`, `insertions` (values stored), `replacements` (of those, in place of a
-        live value), `evictions` (to make room), `expirations`, `removals` (asked for), `coalesced` (misses
-        answered by another caller's fill), `prototype_bytes` (taken by hot containers) and
-        `prototype_bytes_limit`.
+        `entries`, `bytes` (what they take), `bytes_limit` (0: none), `records` (of memoized functions),
+        `hits`, `misses`, `insertions` (values stored), `replacements` (of those, in place of a live value),
+        `evictions` (to make room), `evictions_by_bytes` (of those, for want of bytes and not of entries),
+        `refusals` (values larger than that limit), `expirations`, `removals` (asked for), `coalesced`
+        (misses answered by another caller's fill), `prototype_bytes` (taken by hot containers, besides
+        `bytes`) and `prototype_bytes_limit`.
         """
     def purge_expired(self) -> int:
         """Gives the memory of every expired entry back now; how many there were."""
-    def _configure(self, max_entries: int, shards: int, prototype_bytes: int) -> None: ...
+    def _configure(self, max_entries: int, max_bytes: int, shards: int, prototype_bytes: int) -> None: ...
     def _set_max_entries(self, max_entries: int) -> None: ...
     def _set_jitter(self, share: float) -> None: ...
     def _max_entries(self) -> int: ...

@@ -1,4 +1,4 @@
-"""What is kept out of the cache: responses that say that they are for one visitor only."""
+"""What is kept out of the cache: responses that say that they are for one visitor or one request only."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from ._decorated import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+
+
+#: What answers ``Range``, ``If-None-Match`` and the like (RFC 9110): an answer to that request alone.
+_CONDITIONAL = {206, 304, 412, 416}
 
 
 class PrivateFilter:
@@ -48,16 +52,17 @@ class PrivateFilter:
         self._warned = True
         warnings.warn(
             f"{name_of(self._function)} returned a response with Set-Cookie, or Cache-Control:"
-            " private or no-store, which is not cached; leave the function uncached, or set"
+            " private or no-store, or with a status that answers one request's conditions (206, 304,"
+            " 412 or 416), which is not cached; leave the function uncached, or set"
             " CACHE_STORE_PRIVATE = True if every visitor may get it",
             stacklevel=3,
         )
 
 
 def _is_private(value: Any) -> bool:
-    """Whether a view's return value says that it is for one visitor only."""
+    """Whether a view's return value says that it is for one visitor, or one request, only."""
     if isinstance(value, Response):
-        return _headers_are_private(value.headers)
+        return value.status_code in _CONDITIONAL or _headers_are_private(value.headers)
     if isinstance(value, tuple) and value:
         return _is_private(value[0]) or any(_part_is_private(part) for part in value[1:])
     return False

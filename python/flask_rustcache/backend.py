@@ -38,8 +38,13 @@ class RustCache(Store, BaseCache):
         ignore_errors: Deprecated alias of ``ignore_delete_many_errors``.
         clock: A callable that returns seconds; the cache's time from then on. Default None: the
             operating system's monotonic clock, or ``time.time`` in tests (see ``testing``).
-        prototype_bytes: Bytes that hot containers may take in a form that is copied faster; 0 turns it
-            off. An int, or a str such as ``"16MiB"``. Default 16 MiB.
+        max_bytes: The most bytes that keys, values and what the cache needs for them may take; never
+            exceeded. An int, or a str such as ``"64MB"`` (10**6) or ``"1GiB"`` (2**30). A value that is
+            larger by itself is not stored (``set`` and ``add`` return False), counted in ``stats()`` as one
+            of the ``refusals``, and logged once. Default None: no bound but ``threshold``.
+        prototype_bytes: Bytes, besides ``max_bytes``, that hot containers may take in a form that is copied
+            faster; 0 turns it off. An int, or a str such as ``"16MiB"``. Default None: 16 MiB, or a quarter
+            of ``max_bytes`` if that is less.
         jitter: The largest share of its lifetime, from 0 to 1, that an entry loses at random when it is
             stored or touched, so that what is stored together does not expire together. Default 0.
         shards: Independently locked parts, a power of two. Default: 1 where there is a global interpreter
@@ -64,7 +69,8 @@ class RustCache(Store, BaseCache):
         ignore_errors: bool | None = None,
         *,
         clock: Callable[[], float] | None = None,
-        prototype_bytes: int | str = _config.PROTOTYPE_BYTES,
+        max_bytes: int | str | None = None,
+        prototype_bytes: int | str | None = None,
         jitter: float | str = 0,
         shards: int | None = None,
     ) -> None:
@@ -82,10 +88,12 @@ class RustCache(Store, BaseCache):
         if clock is not None:
             self.clock = _config.clock(clock, "clock")
         self._lock = new_lock()
+        most = _config.max_bytes(max_bytes, "max_bytes")
         self._configure(
             _config.max_entries(bound),
+            _config.UNBOUNDED if most is None else most,
             _config.shards(shards, "shards"),
-            _config.byte_count(prototype_bytes, "prototype_bytes"),
+            _config.prototype_bytes(prototype_bytes, "prototype_bytes", most),
         )
         self._bound = bound
         self._set_jitter(_config.jitter(jitter, "jitter"))

@@ -15,6 +15,8 @@ pub struct StoreConfig {
     /// The most entries held at any moment, expired ones included; at least 1. `usize::MAX` is no
     /// bound (short of the 4,294,967,294 entries that tokens can name).
     pub max_entries: usize,
+    /// The most bytes held at any moment: see [`Offer::weight`](super::Offer); at least 1. `usize::MAX` is no bound.
+    pub max_weight: usize,
     /// Parts with a lock each: a power of two, at most 4,096. One is right wherever one thread runs at a time.
     pub shards: usize,
 }
@@ -24,6 +26,8 @@ pub struct StoreConfig {
 pub enum ConfigError {
     /// `max_entries` is 0.
     MaxEntries,
+    /// `max_weight` is 0.
+    MaxWeight,
     /// `shards` is not a power of two, or too large; the number given.
     Shards(usize),
 }
@@ -32,6 +36,7 @@ impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MaxEntries => write!(f, "max_entries must be at least 1, got 0"),
+            Self::MaxWeight => write!(f, "max_weight must be at least 1, got 0"),
             Self::Shards(n) => write!(
                 f,
                 "shards must be a power of two (1, 2, 4, ... {MOST_SHARDS}), got {n}"
@@ -51,9 +56,19 @@ pub(super) fn check_max_entries(max_entries: usize) -> Result<(), ConfigError> {
     }
 }
 
+/// Whether a store can be bounded to `max_weight` bytes.
+pub(super) fn check_max_weight(max_weight: usize) -> Result<(), ConfigError> {
+    if max_weight == 0 {
+        Err(ConfigError::MaxWeight)
+    } else {
+        Ok(())
+    }
+}
+
 impl StoreConfig {
     pub(super) fn check(self) -> Result<Self, ConfigError> {
         check_max_entries(self.max_entries)?;
+        check_max_weight(self.max_weight)?;
         if !self.shards.is_power_of_two() || self.shards > MOST_SHARDS {
             return Err(ConfigError::Shards(self.shards));
         }
@@ -78,6 +93,7 @@ mod tests {
     const fn config(max_entries: usize, shards: usize) -> StoreConfig {
         StoreConfig {
             max_entries,
+            max_weight: usize::MAX,
             shards,
         }
     }
@@ -85,6 +101,11 @@ mod tests {
     #[test]
     fn bad_settings_are_refused_by_name() {
         assert_eq!(config(0, 1).check(), Err(ConfigError::MaxEntries));
+        let weightless = StoreConfig {
+            max_weight: 0,
+            ..config(1, 1)
+        };
+        assert_eq!(weightless.check(), Err(ConfigError::MaxWeight));
         for shards in [0, 3, 12] {
             assert_eq!(config(1, shards).check(), Err(ConfigError::Shards(shards)));
         }

@@ -112,6 +112,10 @@ pub(super) struct Entry<V> {
     /// Accesses that the policy has seen and not yet spent.
     pub(super) frequency: u8,
     pub(super) version: Version,
+    /// What it takes, in bytes: key, value, tags, and the store's own.
+    pub(super) weight: usize,
+    /// Up to what value of the policy's clock it stays.
+    pub(super) credit: u64,
     /// Neighbours in the policy's queue and in the expiry's run.
     pub(super) links: [Link; LINKS],
     /// What it is let go by, together with others; None for most.
@@ -120,7 +124,13 @@ pub(super) struct Entry<V> {
 
 impl<V> Entry<V> {
     #[inline]
-    pub(super) fn new(key: Key, hash: u64, value: V, lifetime: Lifetime, version: Version) -> Self {
+    pub(super) fn new(
+        key: Key,
+        hash: u64,
+        (value, weight): (V, usize),
+        lifetime: Lifetime,
+        version: Version,
+    ) -> Self {
         let links = [Link::UNLINKED; LINKS];
         Self {
             key,
@@ -128,6 +138,8 @@ impl<V> Entry<V> {
             value,
             lifetime,
             version,
+            weight,
+            credit: 0,
             tags: None,
             links,
             run: 0,

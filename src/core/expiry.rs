@@ -15,6 +15,7 @@
 use super::clock::Instant;
 use super::entry::EXPIRY;
 use super::slab::{Queue, Slab};
+use super::steps;
 
 /// Runs that new deadlines may be appended to: as many different timeouts as are in common use get a
 /// run each. The one used least recently is closed to make room, and only drains from then on.
@@ -190,6 +191,7 @@ impl Expiry {
     }
 
     fn swap(&mut self, one: usize, other: usize) {
+        steps::count();
         self.heap.swap(one, other);
         self.tell_position(one);
         self.tell_position(other);

@@ -129,7 +129,7 @@ mod tests {
         for key in keys {
             let key = key.to_be_bytes().into();
             let version = Version::from_count(0);
-            let token = slab.insert(|| Entry::new(key, 0, (), Lifetime::NEVER, version));
+            let token = slab.insert(|| Entry::new(key, 0, ((), 0), Lifetime::NEVER, version));
             order.insert(slab, token);
         }
     }

@@ -1,5 +1,6 @@
 //! One shard, unlocked: a table that finds entries by key, and the orders in which they leave.
 
+mod check;
 mod groups;
 mod insert;
 
@@ -7,7 +8,7 @@ use std::ops::Range;
 
 use hashbrown::HashTable;
 
-use super::account::Account;
+use super::account::{Account, Room};
 use super::clock::Instant;
 use super::entry::{Entry, Key, Version};
 use super::evicted::{Evicted, RemovalCause, Removed};
@@ -48,14 +49,18 @@ pub(super) struct Shard<V> {
     versions: u64,
     /// The entries that this shard is expected to hold.
     capacity: usize,
+    /// What its entries weigh, in bytes.
+    weight: usize,
+    /// There is no other shard.
+    is_alone: bool,
 }
 
 impl<V> Shard<V> {
-    pub(super) fn new(account: Arc<Account>, capacity: usize) -> Self {
+    pub(super) fn new(account: Arc<Account>, capacity: usize, is_alone: bool) -> Self {
         Self {
             table: HashTable::new(),
             slab: Slab::new(),
-            policy: Policy::new(capacity),
+            policy: Policy::new(capacity, account.weighs()),
             expiry: Expiry::new(),
             generations: Generations::default(),
             tags: Tags::new(),
@@ -65,6 +70,8 @@ impl<V> Shard<V> {
             versions: 0,
             calls: 0,
             capacity,
+            weight: 0,
+            is_alone,
         }
     }
 
@@ -221,35 +228,45 @@ impl<V> Shard<V> {
         self.generations.bump(key.hash);
     }
 
-    /// Evicts an entry (an expired one first, else the policy's choice) and keeps it reserved in the
-    /// account for the caller. False if the shard is empty.
-    pub(super) fn hand_over(&mut self, now: Instant, evicted: &mut Evicted<V>) -> bool {
-        if let Some(token) = self.due(now) {
-            self.take(token, RemovalCause::Expired, evicted);
-            return true;
+    /// Evicts an entry (an expired one first, else the policy's choice) and sets what it held in the account
+    /// aside for the caller. Which; None if the shard is empty.
+    pub(super) fn hand_over(
+        &mut self,
+        room: &mut Room,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Option<u32> {
+        let expired = self.due(now);
+        let (token, cause) = match expired {
+            Some(token) => (token, RemovalCause::Expired),
+            None => (self.policy.victim(&mut self.slab)?, RemovalCause::Size),
+        };
+        if cause == RemovalCause::Size && room.lacks_weight_only() {
+            self.stats.evictions_by_weight += 1;
         }
-        let victim = self.policy.victim(&mut self.slab);
-        victim
-            .map(|token| self.take(token, RemovalCause::Size, evicted))
-            .is_some()
+        room.weight += self.take(token, cause, evicted);
+        room.entries += 1;
+        Some(token)
     }
 
-    /// Evicts the policy's choice. False if the shard is empty.
-    pub(super) fn evict(&mut self, evicted: &mut Evicted<V>) -> bool {
-        let victim = self.policy.victim(&mut self.slab);
-        victim
-            .map(|token| self.remove(token, RemovalCause::Size, evicted))
-            .is_some()
+    /// Evicts the policy's choice, for want of bytes or of entries. False if the shard is empty.
+    pub(super) fn evict(&mut self, by_weight: bool, evicted: &mut Evicted<V>) -> bool {
+        let Some(token) = self.policy.victim(&mut self.slab) else {
+            return false;
+        };
+        self.stats.evictions_by_weight += u64::from(by_weight);
+        self.remove(token, RemovalCause::Size, evicted);
+        true
     }
 
     /// Removes an entry for good.
     pub(super) fn remove(&mut self, token: u32, cause: RemovalCause, evicted: &mut Evicted<V>) {
-        self.take(token, cause, evicted);
-        self.account.release(1);
+        let weight = self.take(token, cause, evicted);
+        self.account.release(1, weight);
     }
 
-    /// Removes an entry from everything but the account.
-    fn take(&mut self, token: u32, cause: RemovalCause, evicted: &mut Evicted<V>) {
+    /// Removes an entry from everything but the account; its weight.
+    fn take(&mut self, token: u32, cause: RemovalCause, evicted: &mut Evicted<V>) -> usize {
         let hash = self.slab.entry(token).hash;
         if let Ok(found) = self.table.find_entry(hash, |&other| other == token) {
             found.remove();
@@ -258,13 +275,19 @@ impl<V> Shard<V> {
         self.policy.remove(&mut self.slab, token);
         self.expiry.remove(&mut self.slab, token);
         let Entry {
-            key, value, tags, ..
+            key,
+            value,
+            tags,
+            weight,
+            ..
         } = self.slab.remove(token);
+        self.weight -= weight;
         if let Some(tags) = tags {
             self.tags
                 .remove(token, &tags, |tag| evicted.push_emptied(tag));
         }
         self.leave(key, value, cause, evicted);
+        weight
     }
 
     fn leave(&mut self, key: Key, value: V, cause: RemovalCause, evicted: &mut Evicted<V>) {
@@ -277,12 +300,13 @@ impl<V> Shard<V> {
         let count = self.slab.len();
         self.stats
             .count_removed(RemovalCause::Explicit, count as u64);
-        self.account.release(count);
+        self.account
+            .release(count, std::mem::take(&mut self.weight));
         self.generations.bump_all();
         self.tags.clear();
         self.order = Order::new();
         self.table = HashTable::new();
-        self.policy = Policy::new(self.capacity);
+        self.policy = Policy::new(self.capacity, self.account.weighs());
         self.expiry = Expiry::new();
         std::mem::replace(&mut self.slab, Slab::new())
     }
@@ -297,9 +321,17 @@ impl<V> Shard<V> {
         }
     }
 
+    /// The bounds have changed; the shard is expected to hold so many entries.
     pub(super) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
         self.policy.set_capacity(capacity);
+        if self.policy.weighs() != self.account.weighs() {
+            self.policy = Policy::new(capacity, self.account.weighs());
+            let tokens: Vec<_> = self.slab.iter().map(|(token, _)| token).collect();
+            for token in tokens {
+                self.policy.insert(&mut self.slab, token);
+            }
+        }
     }
 
     /// Adds the live keys in a range of slots to `keys`; false if there are no slots after it.
@@ -316,6 +348,7 @@ impl<V> Shard<V> {
     pub(super) fn stats(&self) -> Stats {
         Stats {
             entries: self.slab.len(),
+            weight: self.weight,
             ..self.stats
         }
     }
@@ -339,42 +372,6 @@ impl<V> Shard<V> {
         } else {
             None
         }
-    }
-
-    /// Recomputes every invariant.
-    pub(super) fn validate(&self) -> Result<(), String> {
-        self.slab.validate()?;
-        self.policy.validate(&self.slab)?;
-        self.expiry.validate(&self.slab)?;
-        self.tags.validate(&self.slab)?;
-        self.order.validate(&self.slab)?;
-        if self.table.len() != self.slab.len() {
-            return Err(format!(
-                "table {}, slab {} entries",
-                self.table.len(),
-                self.slab.len()
-            ));
-        }
-        let found = |token, e: &Entry<V>| {
-            self.find(Hashed {
-                hash: e.hash,
-                bytes: &e.key,
-            }) == Some(token)
-        };
-        if let Some((token, _)) = self
-            .slab
-            .iter()
-            .find(|(token, entry)| !found(*token, entry))
-        {
-            return Err(format!("slot {token} is not found by its key"));
-        }
-        let (expected, held) = (self.stats.expected_entries(), self.slab.len() as u64);
-        if expected != held {
-            return Err(format!(
-                "counters account for {expected} entries, {held} are held"
-            ));
-        }
-        Ok(())
     }
 }
 

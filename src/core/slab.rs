@@ -1,6 +1,7 @@
 //! Where entries live: slots named by token (slot number), and queues linked through the slots.
 
 use super::entry::{Entry, Link, NIL};
+use super::steps;
 
 #[derive(Debug)]
 enum Slot<V> {
@@ -18,6 +19,9 @@ pub(super) struct Slab<V> {
 }
 
 impl<V> Slab<V> {
+    /// What a slot takes, in bytes.
+    pub(super) const SLOT: usize = size_of::<Slot<V>>();
+
     pub(super) const fn new() -> Self {
         Self {
             slots: Vec::new(),
@@ -59,6 +63,7 @@ impl<V> Slab<V> {
 
     /// Takes an entry out, which must be in no queue any more.
     pub(super) fn remove(&mut self, token: u32) -> Entry<V> {
+        steps::count();
         let slot = &mut self.slots[token as usize];
         match std::mem::replace(slot, Slot::Free(self.first_free)) {
             Slot::Full(entry) => {
@@ -73,6 +78,7 @@ impl<V> Slab<V> {
     /// The entry in a slot, if there is one.
     #[inline]
     pub(super) fn get(&self, token: u32) -> Option<&Entry<V>> {
+        steps::count();
         match self.slots.get(token as usize) {
             Some(Slot::Full(entry)) => Some(entry),
             _ => None,
@@ -82,15 +88,25 @@ impl<V> Slab<V> {
     /// The entry of a token that is known to name one.
     #[inline]
     pub(super) fn entry(&self, token: u32) -> &Entry<V> {
+        steps::count();
         match &self.slots[token as usize] {
             Slot::Full(entry) => entry,
             Slot::Free(_) => unreachable!("token of a free slot"),
         }
     }
 
-    /// The same, to be changed.
+    /// Its hash, for a table that grows: that is no step.
+    pub(super) fn hash(&self, token: u32) -> u64 {
+        match &self.slots[token as usize] {
+            Slot::Full(entry) => entry.hash,
+            Slot::Free(_) => unreachable!("token of a free slot"),
+        }
+    }
+
+    /// An entry to be changed.
     #[inline]
     pub(super) fn entry_mut(&mut self, token: u32) -> &mut Entry<V> {
+        steps::count();
         match &mut self.slots[token as usize] {
             Slot::Full(entry) => entry,
             Slot::Free(_) => unreachable!("token of a free slot"),
@@ -254,7 +270,7 @@ pub(super) mod tests {
         Entry::new(
             Box::new(value.to_le_bytes()),
             u64::from(value),
-            value,
+            (value, 0),
             lifetime,
             version,
         )

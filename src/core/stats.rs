@@ -9,10 +9,12 @@
 //! * `insertions`: each `insert` or `replace` that says `stored`.
 //! * `replacements`: each of those insertions that took the place of a live value.
 //! * `evictions`: each entry that left to make room ([`RemovalCause::Size`](super::RemovalCause)).
+//! * `evictions_by_weight`: each of those that left for want of bytes, and not of entries.
+//! * `refusals`: each value that was not stored as its entry would be heavier than the whole store may.
 //! * `expirations`: each entry that left because its lifetime was over, whoever came across it: the
 //!   bounded work of any call, a purge, a read, an insert, a removal.
 //! * `removals`: each live entry removed, cleared, or overwritten by a value that was already
-//!   expired. (An expired entry that `clear` finds is counted here too: `clear` looks at no clock.)
+//!   expired, or was refused. (An expired entry that `clear` finds is counted here too: `clear` looks at no clock.)
 //! * `entries` is no counter but the number held now, expired ones included that no call has come
 //!   across yet.
 //!
@@ -35,12 +37,18 @@ pub struct Stats {
     pub replacements: u64,
     /// Entries that had to make room.
     pub evictions: u64,
+    /// Those of them that left for want of bytes.
+    pub evictions_by_weight: u64,
+    /// Values that were heavier than the whole store may be, and were not stored.
+    pub refusals: u64,
     /// Entries that left because their lifetime was over.
     pub expirations: u64,
     /// Entries that left because somebody asked for it.
     pub removals: u64,
     /// Entries held now, expired ones included that no call has come across yet.
     pub entries: usize,
+    /// What they take, in bytes.
+    pub weight: usize,
 }
 
 impl Stats {
@@ -62,9 +70,13 @@ impl Stats {
         self.insertions += other.insertions;
         self.replacements += other.replacements;
         self.evictions += other.evictions;
+        self.evictions_by_weight += other.evictions_by_weight;
+        self.refusals += other.refusals;
         self.expirations += other.expirations;
         self.removals += other.removals;
         self.entries += other.entries;
+        // Shards are asked one after the other: the sum may be more than there ever was.
+        self.weight = self.weight.saturating_add(other.weight);
     }
 
     /// The number of entries that must be held if every event was counted once.
@@ -103,10 +115,12 @@ mod tests {
             hits: 1,
             misses: 2,
             entries: 3,
+            refusals: 4,
             ..Stats::default()
         };
         let mut sum = one;
         sum.add(&one);
         assert_eq!((sum.hits, sum.misses, sum.entries), (2, 4, 6));
+        assert_eq!(sum.refusals, 8);
     }
 }

@@ -2,6 +2,8 @@
 
 mod admin;
 mod groups;
+#[cfg(test)]
+mod steps_tests;
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -13,7 +15,7 @@ use super::config::{ConfigError, StoreConfig};
 use super::entry::{Entry, Lifetime, Version};
 use super::evicted::{Evicted, RemovalCause};
 use super::generations::Ticket;
-use super::incoming::{Hashed, Incoming, Outcome, When};
+use super::incoming::{Hashed, Incoming, Offer, Outcome, When};
 use super::shard::Shard;
 use super::sync::{Arc, Mutex, Padded};
 
@@ -31,21 +33,10 @@ const TURNS_PER_VISIT: usize = 8;
 pub struct Inserted<V> {
     /// Whether the value is in the store now.
     pub stored: bool,
+    /// Whether it was not, as it would take more bytes than the whole store may.
+    pub refused: bool,
     /// What the caller has to drop: whatever left, and the value if it was not stored.
     pub evicted: Evicted<V>,
-}
-
-/// A value that is to be let go by its tags, too.
-#[derive(Debug)]
-pub struct Tagged<'a, V> {
-    /// The value.
-    pub value: V,
-    /// How long it may be served.
-    pub lifetime: Lifetime,
-    /// On what condition it is stored.
-    pub when: When,
-    /// What it is let go by; they take the place of those of a value that it replaces.
-    pub tags: &'a [&'a [u8]],
 }
 
 /// A bounded map from bytes to values with a lifetime each.
@@ -78,11 +69,15 @@ impl<V> Store<V> {
     pub fn with_exact_shards(config: StoreConfig) -> Result<Self, ConfigError> {
         let StoreConfig {
             max_entries,
+            max_weight,
             shards,
         } = config.check()?;
-        let account = Arc::new(Account::new(max_entries));
+        let account = Arc::new(Account::new(max_entries, max_weight));
         let capacity = max_entries.div_ceil(shards);
-        let new_shard = || Padded(Mutex::new(Shard::new(Arc::clone(&account), capacity)));
+        let new_shard = || {
+            let shard = Shard::new(Arc::clone(&account), capacity, shards == 1);
+            Padded(Mutex::new(shard))
+        };
         let shards = std::iter::repeat_with(new_shard).take(shards).collect();
         Ok(Self {
             shards,
@@ -132,11 +127,7 @@ impl<V> Store<V> {
         })
     }
 
-    /// Stores a value. Should the store be full, an entry is evicted: an expired one of the key's
-    /// shard if there is one, else the policy's choice.
-    ///
-    /// A value whose lifetime is over at `now` is never stored and takes no slot; with
-    /// [`When::Always`] a live entry in its way is removed ([`RemovalCause::Explicit`]).
+    /// Stores a value of weight 0; see [`Store::put`].
     #[expect(
         clippy::too_many_arguments,
         reason = "five and self, each of which every caller has at hand"
@@ -149,29 +140,34 @@ impl<V> Store<V> {
         now: Instant,
         when: When,
     ) -> Inserted<V> {
-        let incoming = Incoming {
-            key: self.hashed(key),
-            value: Some(value),
+        let offer = Offer {
+            value,
+            weight: 0,
             lifetime,
             when,
             tags: &[],
-            reserved: false,
         };
-        self.insert_incoming(incoming, now)
+        self.put(key, offer, now)
     }
 
-    /// The same for a value that is to be let go by its tags, too; see [`Store::remove_tag`].
-    pub fn insert_tagged(&self, key: &[u8], tagged: Tagged<'_, V>, now: Instant) -> Inserted<V> {
-        let tags = self.all_hashed(tagged.tags);
-        let incoming = Incoming {
-            key: self.hashed(key),
-            value: Some(tagged.value),
-            lifetime: tagged.lifetime,
-            when: tagged.when,
-            tags: &tags,
-            reserved: false,
-        };
-        self.insert_incoming(incoming, now)
+    /// Stores a value. While the store is full, in entries or in bytes, an entry is evicted: an expired one of
+    /// the key's shard if there is one, else the policy's choice.
+    ///
+    /// A value whose lifetime is over at `now` is never stored and takes no room; nor is one whose entry would
+    /// be heavier than the whole store may be, which is counted as refused. In both cases a live entry that it
+    /// was to replace is removed ([`RemovalCause::Explicit`]): what it holds is not wanted any more.
+    #[inline]
+    pub fn put(&self, key: &[u8], offer: Offer<'_, V>, now: Instant) -> Inserted<V> {
+        if offer.tags.is_empty() {
+            return self.insert_incoming(Incoming::new(self.hashed(key), offer, &[]), now);
+        }
+        self.put_tagged(key, offer, now)
+    }
+
+    #[inline(never)]
+    fn put_tagged(&self, key: &[u8], offer: Offer<'_, V>, now: Instant) -> Inserted<V> {
+        let tags = self.all_hashed(offer.tags);
+        self.insert_incoming(Incoming::new(self.hashed(key), offer, &tags), now)
     }
 
     #[inline]
@@ -185,30 +181,43 @@ impl<V> Store<V> {
             drop(shard);
             if outcome != Outcome::NoRoom {
                 self.visit_another(calls, now, &mut evicted);
-                let stored = outcome == Outcome::Stored;
-                return Inserted { stored, evicted };
+                return Inserted {
+                    stored: outcome == Outcome::Stored,
+                    refused: outcome == Outcome::Refused,
+                    evicted,
+                };
             }
-            incoming.reserved = self.hand_over(now, &mut evicted);
-            if !incoming.reserved {
-                // All shards are empty, all room is reserved: others are about to insert.
+            if !self.collect_room(&mut incoming, now, &mut evicted) {
+                // All other shards are empty, all room is reserved: others are about to insert, or wait as we do.
+                self.account.give_back(&mut incoming.room);
                 std::thread::yield_now();
             }
         }
     }
 
-    /// Stores a value over a live entry that still has the version that was read, and keeps that
-    /// entry's lifetime. Otherwise stores nothing.
-    pub fn replace(&self, key: &[u8], version: Version, value: V, now: Instant) -> Inserted<V> {
-        let (stored, evicted) = self.call(key, now, |shard, key, evicted| {
-            let Some(token) = shard.find_version(key, version, now, evicted) else {
-                evicted.leave_unused(value);
-                return false;
-            };
-            shard.end_tickets(key);
-            shard.overwrite(token, value, evicted);
-            true
+    /// Stores a value, and its weight in bytes, over a live entry that still has the version that was read, and
+    /// keeps that entry's lifetime and tags. Otherwise stores nothing. A value that is too heavy is refused as by
+    /// [`Store::put`]; for one that is heavier than the old others are evicted, and if that is the policy's
+    /// choice the entry itself, with the value not stored.
+    pub fn replace(
+        &self,
+        key: &[u8],
+        version: Version,
+        (value, weight): (V, usize),
+        now: Instant,
+    ) -> Inserted<V> {
+        let (outcome, evicted) = self.call(key, now, |shard, key, evicted| {
+            if let Some(token) = shard.find_version(key, version, now, evicted) {
+                return shard.replace(token, (value, weight), now, evicted);
+            }
+            evicted.leave_unused(value);
+            Outcome::Declined
         });
-        Inserted { stored, evicted }
+        Inserted {
+            stored: outcome == Outcome::Stored,
+            refused: outcome == Outcome::Refused,
+            evicted,
+        }
     }
 
     /// What to store a value with that is now beginning to be made; see [`When::IfTicket`]. To be given back
@@ -238,7 +247,7 @@ impl<V> Store<V> {
         let tags = self.all_hashed(tags);
         let ((), evicted) = self.call(key, now, |shard, key, evicted| {
             if let Some(token) = shard.find_live(key, now, evicted) {
-                shard.add_tags(token, &tags, evicted);
+                shard.add_tags(token, &tags, now, evicted);
             }
         });
         evicted
@@ -339,8 +348,12 @@ impl<V> Store<V> {
     /// By bits that a shard's table makes no use of (it takes the lowest and the highest).
     #[inline]
     fn shard(&self, hash: u64) -> &Mutex<Shard<V>> {
-        let index = usize::try_from(hash >> 32).unwrap_or(0) & (self.shards.len() - 1);
-        &self.shards[index].0
+        &self.shards[self.shard_index(hash)].0
+    }
+
+    #[inline]
+    fn shard_index(&self, hash: u64) -> usize {
+        usize::try_from(hash >> 32).unwrap_or(0) & (self.shards.len() - 1)
     }
 
     /// Now and then lets a call look after another shard, if nobody is in it: entries that expire
@@ -357,10 +370,23 @@ impl<V> Store<V> {
         }
     }
 
-    /// Evicts an entry of any shard and keeps it reserved. False if all are empty.
-    fn hand_over(&self, now: Instant, evicted: &mut Evicted<V>) -> bool {
-        self.shards
-            .iter()
-            .any(|Padded(shard)| shard.lock().hand_over(now, evicted))
+    /// Evicts an entry of each other shard, until what they leave is room enough. False if all of them are empty.
+    fn collect_room(
+        &self,
+        incoming: &mut Incoming<'_, V>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> bool {
+        let own = self.shard_index(incoming.key.hash);
+        let mut any = false;
+        for after in 1..=self.shards.len() {
+            let Padded(shard) = &self.shards[(own + after) & (self.shards.len() - 1)];
+            let mut shard = shard.lock();
+            any |= shard.hand_over(&mut incoming.room, now, evicted).is_some();
+            if self.account.fill(&mut incoming.room) {
+                return true;
+            }
+        }
+        any
     }
 }

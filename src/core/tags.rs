@@ -9,6 +9,7 @@ use super::entry::Entry;
 use super::generations::Generations;
 use super::incoming::Hashed;
 use super::slab::Slab;
+use super::steps;
 use super::sync::Arc;
 
 /// A tag as the entries that carry it hold it.
@@ -42,6 +43,7 @@ impl Tags {
     }
 
     fn add_one(&mut self, token: u32, name: &[u8]) -> Tag {
+        steps::count();
         let tag = match self.members.get_key_value(name) {
             Some((tag, _)) => Arc::clone(tag),
             None => Arc::from(name),
@@ -56,6 +58,7 @@ impl Tags {
     /// An entry no longer carries these; `emptied` is told of each that nobody carries any more.
     pub(super) fn remove(&mut self, token: u32, tags: &[Tag], mut emptied: impl FnMut(Tag)) {
         for tag in tags {
+            steps::count();
             let Some(tokens) = self.members.get_mut(tag) else {
                 continue;
             };

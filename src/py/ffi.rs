@@ -22,10 +22,25 @@ pub(super) fn type_version(object: &Bound<'_, PyAny>) -> u32 {
     let class = object.get_type_ptr();
     // SAFETY: a live object (guaranteed by the `Bound`) has a live type; only the field's address is made.
     let field = unsafe { &raw mut (*class).tp_version_tag };
-    // SAFETY: aligned, and as long-lived as the object. On free-threaded builds CPython may write it
-    // meanwhile, whole words only: either value is a right answer for some moment of the call.
+    // SAFETY: aligned, and the object holds its type; `__class__` can be set only by other code, which does not run
+    // here, or on free-threaded builds with all other threads stopped. There the field may be written meanwhile,
+    // whole words only: either value is a right answer for some moment of the call.
     let field = unsafe { AtomicU32::from_ptr(field) };
     field.load(Ordering::Acquire)
+}
+
+/// The number of the interpreter that the caller is attached to. None is given twice in a process.
+///
+/// Raises what CPython raises if it has no numbers left.
+pub(super) fn interpreter_number(py: Python<'_>) -> PyResult<i64> {
+    // SAFETY: the caller is attached, so there is a current interpreter; nothing is taken over.
+    let current = unsafe { ffi::PyInterpreterState_Get() };
+    // SAFETY: the interpreter that the caller is attached to lives at least until it detaches.
+    let number = unsafe { ffi::PyInterpreterState_GetID(current) };
+    if number < 0 {
+        return Err(PyErr::fetch(py));
+    }
+    Ok(number)
 }
 
 /// `object.__setattr__` (or `__delattr__` for None) without going through the object's own override.
@@ -37,8 +52,9 @@ pub(super) fn set_attribute(
     value: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     let value = value.map_or(std::ptr::null_mut(), Bound::as_ptr);
-    // SAFETY: `object` and `name` are live by their `Bound`s, `name` is a str, `value` is live or null
-    // (null deletes); the call takes no references over.
+    // SAFETY: attached, with no exception set. `object` and `name` are live by their `Bound`s, also while code of
+    // properties or of what is replaced runs; `name` is a str, `value` is live or null (null deletes); the
+    // call takes no references over.
     let status = unsafe { ffi::PyObject_GenericSetAttr(object.as_ptr(), name.as_ptr(), value) };
     if status == 0 {
         Ok(())
@@ -103,6 +119,7 @@ pub(super) fn context_value<'py>(
 }
 
 /// What a call returned: a new reference, or null with an exception set.
+#[must_use = "the reference is given back by `into_result` only"]
 pub(super) struct Returned(*mut ffi::PyObject);
 
 /// The type of [`call_object`].
@@ -118,7 +135,9 @@ pub(super) fn call_object<'py>(
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> Returned {
     let kwargs = kwargs.map_or(std::ptr::null_mut(), Bound::as_ptr);
-    // SAFETY: all are live by their `Bound`s, `args` is a tuple, `kwargs` a dict or null; nothing is taken over.
+    // SAFETY: attached, with no exception set; all are live by their `Bound`s, `args` is a tuple, `kwargs` a dict
+    // or null; nothing is taken over. Where CPython ends the thread within the call, it unwinds through
+    // this frame and the guard in the next one stops it: see `daemon.rs`.
     Returned(unsafe { ffi::PyObject_Call(callable.as_ptr(), args.as_ptr(), kwargs) })
 }
 
@@ -132,6 +151,9 @@ impl Returned {
 }
 
 /// What a function's key depends on: its module, qualified name, code and defaults, by identity.
+///
+/// Defaults that are not held may be replaced by others at the same address. Nothing goes by that: a function with
+/// such defaults has no key that is remembered (`Shape::is_all`).
 pub(super) struct FunctionParts {
     addresses: [usize; PARTS],
     /// Keeps the addresses from being given to other objects.
@@ -203,10 +225,29 @@ fn part_addresses(function: &Bound<'_, PyFunction>) -> [usize; 5] {
     })
 }
 
-/// How many references an object has, the caller's own among them.
+/// What a bytes object takes beside its bytes, the zero at their end included.
+pub(super) const BYTES_HEADER: usize = std::mem::offset_of!(ffi::PyBytesObject, ob_sval) + 1;
+
+/// What a str of ASCII characters takes; None for any other.
+#[inline]
+pub(super) fn ascii_size(text: &Bound<'_, PyString>) -> Option<usize> {
+    // SAFETY: a live str, by its `Bound`; the call only reads its header, and these bits never change.
+    if unsafe { ffi::PyUnicode_IS_COMPACT_ASCII(text.as_ptr()) } == 0 {
+        return None;
+    }
+    // SAFETY: the same. The str is ready, as the line above says; up to 3.11 there are others, without a length.
+    let length = unsafe { ffi::PyUnicode_GET_LENGTH(text.as_ptr()) };
+    Some(size_of::<ffi::PyASCIIObject>() + usize::try_from(length).ok()? + 1)
+}
+
+/// How many references an object has, the caller's own among them; very many if it is immortal.
+///
+/// A container always owns what it holds, so with no more than one container's and the caller's an object occurs
+/// nowhere else in a tree. Other threads may change the count meanwhile, and from 3.14 on local variables
+/// may hold an object without being counted: it tells nothing about who else knows it.
 #[inline]
 pub(super) fn reference_count(object: &Bound<'_, PyAny>) -> ffi::Py_ssize_t {
-    // SAFETY: a live object, by its `Bound`; the call only reads its header.
+    // SAFETY: a live object, by its `Bound`; the call only reads its header, atomically where that is needed.
     unsafe { ffi::Py_REFCNT(object.as_ptr()) }
 }
 
@@ -223,12 +264,14 @@ pub(super) fn list_with<'py>(
     let raw = unsafe { ffi::PyList_New(size) };
     // SAFETY: PyList_New returns a new reference or null with an exception set.
     let list = unsafe { Bound::from_owned_ptr_or_err(py, raw) }?.cast_into::<PyList>()?;
-    // Until it is full its empty slots would crash whoever found it through the collector.
+    // Until it is full its empty slots would crash whoever found it through the collector. Nobody can have found it
+    // yet: no other code has run since it was made, and no other thread may stop this one here to look.
     untrack(&list);
     for index in 0..len {
         let value = item(index)?.into_ptr();
-        // SAFETY: `index < len`, the slot is still empty (null), the list takes `value`'s reference, and
-        // nobody else knows the list: it is untracked.
+        // SAFETY: a list, with `index < len`; it takes `value`'s reference, also if it failed. The slot is still
+        // empty and the list as long as it was: `item` may have run any code, but nobody else knows the list, as
+        // it is untracked and refers to itself from nowhere. (If `item` raises, freeing it skips empty slots.)
         unsafe { ffi::PyList_SetItem(list.as_ptr(), index.cast_signed(), value) };
     }
     ensure_tracked(&list);
@@ -236,12 +279,19 @@ pub(super) fn list_with<'py>(
 }
 
 /// Takes an object out of the collector's sight, if it is there. It must never become part of a
-/// reference cycle, or only for as long as nobody else knows it.
+/// reference cycle, or only for as long as nobody else knows it: a cycle through it is never collected. That would
+/// be a leak, and no worse.
+///
+/// CPython does the same with tuples, and every type's deallocation takes an untracked object. Nothing brings an
+/// immutable object back; a dict of up to 3.13 comes back by itself when a container is put in.
 pub(super) fn untrack(object: &Bound<'_, PyAny>) {
     // SAFETY: a live object, by its `Bound`; the call only reads its type.
     let collected = unsafe { ffi::PyObject_IS_GC(object.as_ptr()) };
     if collected != 0 {
-        // SAFETY: it carries a collector header, as the line above says; untracking twice is allowed.
+        // SAFETY: it carries a collector header, as the line above says; untracking twice is allowed, and so it is from
+        // a finaliser within a collection, and of frozen objects: whatever list it is in, it is taken out. On
+        // free-threaded builds the bit lies beside others that are not for tuples, frozensets and UUIDs; all
+        // else that comes here is private to the caller.
         unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) }
     }
 }
@@ -251,8 +301,9 @@ pub(super) fn ensure_tracked(container: &Bound<'_, PyAny>) {
     // SAFETY: a live object, by its `Bound`; the call only reads its header.
     let tracked = unsafe { ffi::PyObject_GC_IsTracked(container.as_ptr()) };
     if tracked == 0 {
-        // SAFETY: callers pass only exact dicts and lists, which carry a collector header; the container
-        // is fully made, and not tracked, as the line above says. Nobody else knows it yet.
+        // SAFETY: callers pass only exact dicts and lists, which carry a collector header; the container is fully
+        // made (no slot is null), and not tracked, as the line above says. Nobody else knows it yet, so nobody
+        // tracks it between that line and this one.
         unsafe { ffi::PyObject_GC_Track(container.as_ptr().cast()) }
     }
 }

@@ -358,18 +358,20 @@ pub(super) fn _fill_returned(key: &Bound<'_, PyAny>, yes: bool) -> PyResult<()> 
     Ok(())
 }
 
-/// Forks that led from the first process to this one.
-static FORKS: AtomicU64 = AtomicU64::new(0);
+/// How many forks led to this process, and, in the lower half, the system's number for it.
+static PROCESS: AtomicU64 = AtomicU64::new(0);
 
-/// Tells a process from the one that it was forked from.
+/// Tells a process from those that it was forked from, and from others forked from them.
 pub(super) fn process_number() -> u64 {
-    FORKS.load(Ordering::Relaxed)
+    PROCESS.load(Ordering::Relaxed)
 }
 
 /// In a forked child: its parent's other threads, and what they led, are not here.
 #[pyfunction]
 pub(super) fn _forget_fills(py: Python<'_>) {
-    FORKS.fetch_add(1, Ordering::Relaxed);
+    let forks = (process_number() >> 32) + 1;
+    let number = forks << 32 | u64::from(std::process::id());
+    PROCESS.store(number, Ordering::Relaxed);
     let forgotten = std::mem::take(&mut *FLIGHTS.lock());
     let own = current_fill(py).ok().flatten();
     let depth = own.map_or(0, |fill| fill.get().depth());

@@ -48,12 +48,14 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 27] = [
+static ALL: [&Imported; 29] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
     &DECIMAL,
     &UUID,
+    &GETSIZEOF,
+    &REFUSED,
     &TIMEZONE,
     &UTC,
     &MARKUP,
@@ -83,6 +85,8 @@ pub(super) static PICKLE_LOADS: Imported = Imported::new("pickle", "loads");
 pub(super) static PICKLE_PROTOCOL: Imported = Imported::new("pickle", "HIGHEST_PROTOCOL");
 pub(super) static DECIMAL: Imported = Imported::new("decimal", "Decimal");
 pub(super) static UUID: Imported = Imported::new("uuid", "UUID");
+pub(super) static GETSIZEOF: Imported = Imported::new("sys", "getsizeof");
+pub(super) static REFUSED: Imported = Imported::new("flask_rustcache._refused", "refused");
 pub(super) static TIMEZONE: Imported = Imported::new("datetime", "timezone");
 pub(super) static UTC: Imported = Imported::new("datetime", "UTC");
 pub(super) static MARKUP: Imported = Imported::new("markupsafe", "Markup");

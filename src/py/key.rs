@@ -61,7 +61,11 @@ pub(super) fn unusual_text(key: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> 
 
 /// UTF-8, with lone surrogates as their three-byte form.
 fn surrogates(text: &Bound<'_, PyString>) -> PyResult<Vec<u8>> {
-    let encoded = text.call_method1(intern!(text.py(), "encode"), ("utf-8", "surrogatepass"))?;
+    let py = text.py();
+    // By `str` itself: a subclass may have an `encode` of its own, which makes no key of ours.
+    let encoded = py
+        .get_type::<PyString>()
+        .call_method1(intern!(py, "encode"), (text, "utf-8", "surrogatepass"))?;
     Ok(encoded.cast_into::<PyBytes>()?.as_bytes().to_vec())
 }
 

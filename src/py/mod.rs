@@ -10,6 +10,7 @@ mod ffi;
 mod flight;
 mod front;
 mod imports;
+mod interpreter;
 mod jitter;
 mod key;
 mod prototypes;
@@ -19,18 +20,18 @@ mod store;
 mod timeout;
 mod value;
 mod vault;
+mod weight;
 
 use pyo3::prelude::*;
 
 /// What Python sees as `flask_rustcache._native`. It needs no global interpreter lock.
 #[pymodule(gil_used = false)]
-mod _native {
-    #[pymodule_export]
-    use super::cached::CachedFunction;
-    #[pymodule_export]
-    use super::flight::{_fill_returned, _forget_fills};
-    #[pymodule_export]
-    use super::front::CacheFront;
-    #[pymodule_export]
-    use super::store::{_frozen_tags, Store};
+fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    interpreter::claim(module.py())?;
+    module.add_class::<cached::CachedFunction>()?;
+    module.add_class::<front::CacheFront>()?;
+    module.add_class::<store::Store>()?;
+    module.add_function(wrap_pyfunction!(flight::_fill_returned, module)?)?;
+    module.add_function(wrap_pyfunction!(flight::_forget_fills, module)?)?;
+    module.add_function(wrap_pyfunction!(store::_frozen_tags, module)?)
 }

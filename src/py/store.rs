@@ -16,6 +16,7 @@ mod inspect;
 mod records;
 mod tags;
 mod versions;
+mod weight;
 
 use std::sync::{Arc, OnceLock};
 
@@ -37,7 +38,7 @@ use super::settings::{Overrides, Settings};
 use super::timeout::Timeout;
 use super::value::Stored;
 use super::vault::Vault;
-use crate::core::sync::{AtomicU64, Ordering};
+use crate::core::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::core::{self, StoreConfig};
 use arithmetic::Delta;
 use engine::Find;
@@ -63,6 +64,8 @@ pub(super) struct Store {
     number: u64,
     /// Misses that were answered by another caller's fill.
     coalesced: AtomicU64,
+    /// It was logged that a value was too large.
+    told_refused: AtomicBool,
 }
 
 #[pymethods]
@@ -86,6 +89,7 @@ impl Store {
             jitter: Jitter::default(),
             number: STORES.fetch_add(1, Ordering::Relaxed),
             coalesced: AtomicU64::new(0),
+            told_refused: AtomicBool::new(false),
         }
     }
 
@@ -119,11 +123,12 @@ impl Store {
         Ok(())
     }
 
-    /// Makes the store, empty; a second call empties it and sets the bound anew.
-    #[pyo3(signature = (max_entries, shards, prototype_bytes))]
+    /// Makes the store, empty; a second call empties it and sets the bounds anew.
+    #[pyo3(signature = (max_entries, max_bytes, shards, prototype_bytes))]
     fn _configure(
         slf: &Bound<'_, Self>,
         max_entries: usize,
+        max_bytes: usize,
         shards: usize,
         prototype_bytes: usize,
     ) -> PyResult<()> {
@@ -132,12 +137,14 @@ impl Store {
         this.budget.set_limit(prototype_bytes);
         let made = core::Store::new(StoreConfig {
             max_entries,
+            max_weight: max_bytes,
             shards,
         })
         .map_err(Error::from)?;
         if this.core.set(made).is_err() {
             Self::clear(slf)?;
             Self::_set_max_entries(slf, max_entries)?;
+            Self::bound_bytes(slf, max_bytes)?;
         }
         Ok(())
     }

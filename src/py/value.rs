@@ -12,6 +12,7 @@ use super::codec::container::Copied;
 use super::codec::response::Snapshot;
 use super::codec::{immutable, pickle};
 use super::prototypes::Budget;
+use super::weight::{TABLE, bytes_weight, object_weight};
 
 /// A stored value. Cloning the handle bumps one reference count, which is all that happens under a lock.
 pub(super) enum Stored {
@@ -40,6 +41,25 @@ impl Stored {
             Self::Pickled(bytes) => Self::Pickled(bytes.clone_ref(py)),
             Self::Serialized(object) => Self::Serialized(object.clone_ref(py)),
             Self::Foreign(number) => Self::Foreign(*number),
+        }
+    }
+
+    /// What it takes, in bytes; an object in the vault takes more than is known here.
+    #[inline]
+    pub(super) fn weight(&self, py: Python<'_>) -> PyResult<usize> {
+        match self {
+            Self::Shared(object) => object_weight(object.bind(py)),
+            stored => stored.unshared_weight(py),
+        }
+    }
+
+    fn unshared_weight(&self, py: Python<'_>) -> PyResult<usize> {
+        match self {
+            Self::Shared(object) | Self::Serialized(object) => object_weight(object.bind(py)),
+            Self::Copied(copied) => copied.weight(py),
+            Self::Response(snapshot) => snapshot.weight(py),
+            Self::Pickled(bytes) => Ok(bytes_weight(bytes.bind(py))),
+            Self::Foreign(_) => Ok(TABLE),
         }
     }
 

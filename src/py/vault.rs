@@ -24,6 +24,7 @@ pub(super) struct Unclaimed<'a, 'py> {
 
 impl Unclaimed<'_, '_> {
     /// The store has it, or not.
+    #[inline]
     pub(super) fn settle(mut self, stored: bool) {
         if stored {
             self.number = None;

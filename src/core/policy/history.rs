@@ -5,6 +5,8 @@
 //! before has a count of 0 and not the counts of others: with a sketch, among a million one-off keys there are
 //! enough with a borrowed count to replace all of main. Here there is one in ten million.
 
+use super::super::steps;
+
 /// Keys in the store per bucket. A bucket is a cache line; with one for 2 keys (32 bytes a key) three and a half
 /// times as many keys are known as there are in the store.
 const KEYS_PER_BUCKET: usize = 2;
@@ -151,12 +153,13 @@ impl History {
 
     /// Whether memory is within what that many entries allow.
     pub(super) fn is_bounded(&self, entries: usize) -> bool {
-        self.buckets.len() <= 2 * entries.div_ceil(KEYS_PER_BUCKET)
+        self.buckets.len() <= entries.div_ceil(KEYS_PER_BUCKET).saturating_mul(2)
     }
 
     /// Looks a key up.
     #[inline]
     pub(super) fn place(&self, hash: u64) -> Place {
+        steps::count();
         let index = self.index(hash);
         let bucket = self.buckets.get(index);
         Place {

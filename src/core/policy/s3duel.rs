@@ -27,8 +27,9 @@
 //! queue has to win main's room back entry by entry, and LRU is a point or two better. Memory: 32 bytes for
 //! each entry, up to 64 after the number of entries has grown, from the first eviction on.
 
-use super::super::entry::{Entry, POLICY};
+use super::super::entry::POLICY;
 use super::super::slab::{Queue, Slab};
+use super::MOST_FREQUENT;
 use super::balance::Balance;
 use super::comebacks::Comebacks;
 use super::history::{Departure, History, Left, Place};
@@ -41,8 +42,6 @@ const UNPROVEN: u8 = 2;
 /// In main as one of the sample of comebacks, and not used there yet.
 const ON_TRIAL: u8 = 3;
 
-/// A count of accesses stops here (2 bits in the paper). Who reaches it in the small queue is promoted.
-const MOST_FREQUENT: u8 = 3;
 /// Entries that one eviction passes over before it falls back. Promotions, rounds and second chances are each
 /// paid for by an access, so 1 or 2 is usual and only the worst case is bounded by this.
 const MOST_PASSED_OVER: usize = 16;
@@ -76,7 +75,7 @@ enum Verdict {
 
 impl S3Duel {
     /// A policy for `capacity` entries (`usize::MAX`: as many as there will be).
-    pub(in super::super) const fn new(capacity: usize) -> Self {
+    pub(super) const fn new(capacity: usize) -> Self {
         Self {
             small: Queue::new(),
             main: Queue::new(),
@@ -91,13 +90,14 @@ impl S3Duel {
 
     /// Gives back memory that fewer entries have no use for. Nothing else goes by the capacity: how many entries
     /// there is room for shows whenever one has to leave.
-    pub(in super::super) fn set_capacity(&mut self, capacity: usize) {
+    pub(super) fn set_capacity(&mut self, capacity: usize) {
         self.capacity = capacity;
         self.history.shrink(capacity);
     }
 
     /// A key new to the shard came in.
-    pub(in super::super) fn insert<V>(&mut self, slab: &mut Slab<V>, token: u32) {
+    #[inline]
+    pub(super) fn insert<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let hash = slab.entry(token).hash;
         let place = self.history.place(hash);
         let came_back = self.learn(place);
@@ -111,7 +111,7 @@ impl S3Duel {
             return;
         }
         entry.queue = if is_sample { ON_TRIAL } else { MAIN };
-        self.owed += u32::from(is_sample);
+        self.owed = self.owed.saturating_add(u32::from(is_sample));
         self.history.add_visits(place, 1);
         self.main.push_back(slab, token);
     }
@@ -145,17 +145,9 @@ impl S3Duel {
         false
     }
 
-    /// A key was read, or was given a new value.
-    #[inline]
-    pub(in super::super) fn access<V>(entry: &mut Entry<V>) {
-        // No write where nothing changes: the line stays clean.
-        if entry.frequency < MOST_FREQUENT {
-            entry.frequency += 1;
-        }
-    }
-
     /// An entry leaves, for whatever cause.
-    pub(in super::super) fn remove<V>(&mut self, slab: &mut Slab<V>, token: u32) {
+    #[inline]
+    pub(super) fn remove<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         if slab.entry(token).queue == SMALL {
             self.small.unlink(slab, token);
         } else {
@@ -164,7 +156,8 @@ impl S3Duel {
     }
 
     /// The entry to go next.
-    pub(in super::super) fn victim<V>(&mut self, slab: &mut Slab<V>) -> Option<u32> {
+    #[inline]
+    pub(super) fn victim<V>(&mut self, slab: &mut Slab<V>) -> Option<u32> {
         self.history.fit(self.population().min(self.capacity));
         for _ in 0..MOST_PASSED_OVER {
             if let Verdict::Leaves(token) = self.judge(slab)? {
@@ -323,7 +316,7 @@ impl S3Duel {
     }
 
     /// Recomputes every invariant.
-    pub(in super::super) fn validate<V>(&self, slab: &Slab<V>) -> Result<(), String> {
+    pub(super) fn validate<V>(&self, slab: &Slab<V>) -> Result<(), String> {
         for (queue, is_small) in [(&self.small, true), (&self.main, false)] {
             queue.validate(slab, |entry| {
                 if (entry.queue == SMALL) == is_small

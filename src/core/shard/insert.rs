@@ -1,10 +1,11 @@
 //! The way of a value into a shard.
 
 use super::Shard;
+use crate::core::account::Room;
 use crate::core::clock::Instant;
 use crate::core::entry::{Entry, Key, Lifetime, Version};
 use crate::core::evicted::{Evicted, RemovalCause};
-use crate::core::incoming::{Hashed, Incoming, Outcome, When};
+use crate::core::incoming::{Hashed, Incoming, Outcome, When, entry_weight, tags_weight};
 use crate::core::policy::Policy;
 
 impl<V> Shard<V> {
@@ -16,49 +17,59 @@ impl<V> Shard<V> {
         now: Instant,
         evicted: &mut Evicted<V>,
     ) -> Outcome {
-        let is_dead = incoming.lifetime.is_expired(now);
+        let outcome = self.insert_if(incoming, now, evicted);
+        if outcome == Outcome::NoRoom {
+            return outcome;
+        }
+        self.account.give_back(&mut incoming.room);
+        if let Some(value) = incoming.value.take() {
+            evicted.leave_unused(value);
+        }
+        outcome
+    }
+
+    /// The same; what was set aside and not used stays so, and a value that is not stored stays where it is.
+    #[inline]
+    fn insert_if(
+        &mut self,
+        incoming: &mut Incoming<'_, V>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Outcome {
         match incoming.when {
             When::IfTicket(ticket) if !self.is_good(ticket, incoming.key, incoming.tags) => {
-                return self.decline(incoming, evicted);
+                return Outcome::Declined;
             }
             When::IfTicket(ticket) => self.generations.note_stored(incoming.key.hash, ticket.key),
             _ => self.end_tickets(incoming.key),
         }
         let held = self.find_live(incoming.key, now, evicted);
-        if held.is_none() && !is_dead {
-            return self.insert_new(incoming, now, evicted);
-        }
-        if incoming.reserved {
-            self.account.release(1);
-        }
-        let Some(value) = incoming.value.take() else {
+        if held.is_some() && !incoming.when.overwrites() {
             return Outcome::Declined;
-        };
-        match held {
-            Some(token) if incoming.when.overwrites() && !is_dead => {
-                self.set_lifetime(token, incoming.lifetime);
-                self.retag(token, incoming.tags, evicted);
-                self.overwrite(token, value, evicted);
-                return Outcome::Stored;
-            }
-            Some(token) if incoming.when.overwrites() => {
+        }
+        if let Some(outcome) = self.turn_away(incoming.lifetime, incoming.weight, now) {
+            if let Some(token) = held {
                 self.remove(token, RemovalCause::Explicit, evicted);
             }
-            _ => {}
+            return outcome;
         }
-        evicted.leave_unused(value);
-        Outcome::Declined
+        match held {
+            Some(token) => self.insert_over(token, incoming, now, evicted),
+            None => self.insert_new(incoming, now, evicted),
+        }
     }
 
-    /// Leaves a value that is not wanted any more to the caller.
-    fn decline(&mut self, incoming: &mut Incoming<'_, V>, evicted: &mut Evicted<V>) -> Outcome {
-        if incoming.reserved {
-            self.account.release(1);
+    /// What comes of a value that is never stored, whatever else there is; None for all others.
+    #[inline]
+    fn turn_away(&mut self, lifetime: Lifetime, weight: usize, now: Instant) -> Option<Outcome> {
+        if lifetime.is_expired(now) {
+            return Some(Outcome::Declined);
         }
-        if let Some(value) = incoming.value.take() {
-            evicted.leave_unused(value);
+        if weight <= self.account.max_weight() {
+            return None;
         }
-        Outcome::Declined
+        self.stats.refusals += 1;
+        Some(Outcome::Refused)
     }
 
     fn insert_new(
@@ -67,25 +78,123 @@ impl<V> Shard<V> {
         now: Instant,
         evicted: &mut Evicted<V>,
     ) -> Outcome {
-        if !incoming.reserved && !self.make_room(now, evicted) {
+        if !self.make_room(&mut incoming.room, now, evicted) {
             return Outcome::NoRoom;
         }
         let Some(value) = incoming.value.take() else {
             return Outcome::Declined;
         };
-        let Incoming { key, lifetime, .. } = *incoming;
+        self.account.settle(&mut incoming.room);
+        self.weight += incoming.weight;
+        let Incoming {
+            key,
+            lifetime,
+            weight,
+            ..
+        } = *incoming;
         let version = self.next_version();
         let bytes = Key::from(key.bytes);
-        let make = || Entry::new(bytes, key.hash, value, lifetime, version);
+        let make = || Entry::new(bytes, key.hash, (value, weight), lifetime, version);
         let token = self.slab.insert(make);
         let slab = &self.slab;
         self.table
-            .insert_unique(key.hash, token, |&other| slab.entry(other).hash);
+            .insert_unique(key.hash, token, |&other| slab.hash(other));
         self.policy.insert(&mut self.slab, token);
         self.expiry.insert(&mut self.slab, token);
         self.order.insert(&self.slab, token);
         self.retag(token, incoming.tags, evicted);
         Outcome::Stored
+    }
+
+    /// Stores a value in the place of a live one.
+    #[inline]
+    fn insert_over(
+        &mut self,
+        token: u32,
+        incoming: &mut Incoming<'_, V>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Outcome {
+        let old = self.slab.entry(token).weight;
+        if old != incoming.weight && !self.set_weight(token, incoming.weight, now, evicted) {
+            // It had to go itself, and comes anew.
+            return self.insert_new(incoming, now, evicted);
+        }
+        let Some(value) = incoming.value.take() else {
+            return Outcome::Declined;
+        };
+        self.set_lifetime(token, incoming.lifetime);
+        self.retag(token, incoming.tags, evicted);
+        self.overwrite(token, value, evicted);
+        Outcome::Stored
+    }
+
+    /// Stores a value in the place of a live one, which keeps its lifetime and tags. Its tickets end.
+    pub(in crate::core) fn replace(
+        &mut self,
+        token: u32,
+        (value, weight): (V, usize),
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Outcome {
+        let entry = self.slab.entry(token);
+        let (hash, lifetime) = (entry.hash, entry.lifetime);
+        let weight =
+            entry_weight::<V>(&entry.key, weight).saturating_add(tags_weight(entry.tags()));
+        self.generations.bump(hash);
+        if let Some(outcome) = self.turn_away(lifetime, weight, now) {
+            self.remove(token, RemovalCause::Explicit, evicted);
+            evicted.leave_unused(value);
+            return outcome;
+        }
+        if !self.set_weight(token, weight, now, evicted) {
+            evicted.leave_unused(value);
+            return Outcome::Declined;
+        }
+        self.overwrite(token, value, evicted);
+        Outcome::Stored
+    }
+
+    /// Changes what an entry weighs; others make room for what is more. False if it had to go itself.
+    fn set_weight(
+        &mut self,
+        token: u32,
+        weight: usize,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> bool {
+        let old = self.slab.entry(token).weight;
+        if old == weight {
+            return true;
+        }
+        if weight > old && !self.make_room_for(token, weight - old, now, evicted) {
+            return false;
+        }
+        self.slab.entry_mut(token).weight = weight;
+        self.policy.reweigh(&mut self.slab, token, old);
+        self.weight = self.weight - old + weight;
+        self.account.release(0, old.saturating_sub(weight));
+        true
+    }
+
+    /// Sets so much weight aside for an entry that is there; false if it had to go itself.
+    #[cold]
+    fn make_room_for(
+        &mut self,
+        token: u32,
+        more: usize,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> bool {
+        let mut room = Room::for_weight(more);
+        while !self.account.fill(&mut room) {
+            if self.hand_over(&mut room, now, evicted) == Some(token) {
+                self.account.give_back(&mut room);
+                return false;
+            }
+        }
+        self.account.settle(&mut room);
+        true
     }
 
     /// Gives a live entry another value. Its place in the policy stays: it counts as an access.
@@ -103,6 +212,7 @@ impl<V> Shard<V> {
         &mut self,
         token: u32,
         tags: &[Hashed<'_>],
+        now: Instant,
         evicted: &mut Evicted<V>,
     ) {
         let old = self.slab.entry(token).tags().to_vec();
@@ -112,7 +222,11 @@ impl<V> Shard<V> {
             tags.iter()
                 .filter(|tag| !old.iter().any(|old| **old == *tag.bytes)),
         );
-        self.retag(token, &all, evicted);
+        let entry = self.slab.entry(token);
+        let weight = entry.weight - tags_weight(entry.tags()) + tags_weight(&all);
+        if self.set_weight(token, weight, now, evicted) {
+            self.retag(token, &all, evicted);
+        }
     }
 
     /// Gives an entry other tags.
@@ -152,8 +266,18 @@ impl<V> Shard<V> {
         Version::from_count(self.versions)
     }
 
-    /// An entry in the account for a new key: a free one, or that of an entry which has to go.
-    fn make_room(&mut self, now: Instant, evicted: &mut Evicted<V>) -> bool {
-        self.account.try_reserve() || self.hand_over(now, evicted)
+    /// Sets room aside, and evicts while there is none. False if this shard has given up its part: all that it
+    /// holds, or one entry if there are others to take their turns.
+    #[inline]
+    fn make_room(&mut self, room: &mut Room, now: Instant, evicted: &mut Evicted<V>) -> bool {
+        while !self.account.fill(room) {
+            if self.hand_over(room, now, evicted).is_none() {
+                return false;
+            }
+            if !self.is_alone {
+                return self.account.fill(room);
+            }
+        }
+        true
     }
 }

@@ -1,11 +1,11 @@
 use super::*;
 use crate::core::entry::Lifetime;
-use crate::core::incoming::{Incoming, Outcome, When};
+use crate::core::incoming::{Incoming, Offer, Outcome, When};
 
 const SOON: Instant = Instant::from_nanos(10);
 
 fn shard(bound: usize) -> Shard<u8> {
-    Shard::new(Arc::new(Account::new(bound)), bound)
+    Shard::new(Arc::new(Account::new(bound, usize::MAX)), bound, true)
 }
 
 fn incoming(key: &[u8; 1], lifetime: Lifetime) -> Incoming<'_, u8> {
@@ -13,14 +13,14 @@ fn incoming(key: &[u8; 1], lifetime: Lifetime) -> Incoming<'_, u8> {
         hash: u64::from(key[0]),
         bytes: key,
     };
-    Incoming {
-        key,
-        value: Some(0),
+    let offer = Offer {
+        value: 0,
+        weight: 0,
         lifetime,
         tags: &[],
         when: When::Always,
-        reserved: false,
-    }
+    };
+    Incoming::new(key, offer, &[])
 }
 
 fn put(shard: &mut Shard<u8>, key: u8, lifetime: Lifetime) {
@@ -39,9 +39,10 @@ fn what_has_expired_is_handed_over_first_and_stays_reserved() {
     let mut shard = shard(3);
     put(&mut shard, 1, Lifetime::NEVER);
     put(&mut shard, 2, Lifetime::until(SOON));
-    let mut evicted = Evicted::nothing();
-    assert!(shard.hand_over(SOON, &mut evicted) && shard.hand_over(SOON, &mut evicted));
-    assert!(!shard.hand_over(SOON, &mut evicted));
+    let (mut room, mut evicted) = (Room::default(), Evicted::nothing());
+    let mut hand_over = || shard.hand_over(&mut room, SOON, &mut evicted);
+    assert!(hand_over().is_some() && hand_over().is_some() && hand_over().is_none());
+    assert_eq!(room.entries, 2);
     let left: Vec<_> = evicted
         .iter()
         .map(|removed| (removed.key[0], removed.cause))
@@ -53,12 +54,13 @@ fn what_has_expired_is_handed_over_first_and_stays_reserved() {
 #[test]
 fn an_empty_shard_of_a_full_store_sends_the_value_back() {
     let mut shard = shard(1);
-    assert!(shard.account.try_reserve());
+    let mut elsewhere = Room::for_entry(0);
+    assert!(shard.account.fill(&mut elsewhere));
     let mut evicted = Evicted::nothing();
     let mut sent = incoming(b"a", Lifetime::NEVER);
     let outcome = shard.insert(&mut sent, SOON, &mut evicted);
     assert_eq!((outcome, sent.value), (Outcome::NoRoom, Some(0)));
-    sent.reserved = true;
+    sent.room.entries = std::mem::take(&mut elsewhere.entries);
     let outcome = shard.insert(&mut sent, SOON, &mut evicted);
     assert_eq!(outcome, Outcome::Stored);
     shard.validate().expect("a sound shard");

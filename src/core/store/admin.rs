@@ -2,7 +2,7 @@
 
 use super::{SLOTS_PER_LOCK, Store};
 use crate::core::clock::Instant;
-use crate::core::config::{ConfigError, check_max_entries};
+use crate::core::config::{ConfigError, check_max_entries, check_max_weight};
 use crate::core::entry::{Entry, Key};
 use crate::core::evicted::{Evicted, RemovalCause, Removed};
 use crate::core::shard::Shard;
@@ -67,6 +67,22 @@ impl<V> Store<V> {
     pub fn set_max_entries(&self, max_entries: usize) -> Result<Evicted<V>, ConfigError> {
         check_max_entries(max_entries)?;
         self.account.set_max_entries(max_entries);
+        Ok(self.shrink())
+    }
+
+    /// The same for the bound in bytes.
+    ///
+    /// # Errors
+    /// If `max_weight` is 0.
+    pub fn set_max_weight(&self, max_weight: usize) -> Result<Evicted<V>, ConfigError> {
+        check_max_weight(max_weight)?;
+        self.account.set_max_weight(max_weight);
+        Ok(self.shrink())
+    }
+
+    /// Evicts down to the bounds.
+    fn shrink(&self) -> Evicted<V> {
+        let max_entries = self.account.max_entries();
         let capacity = max_entries.div_ceil(self.shards.len());
         // Takes every lock once: after this nobody is about to insert under the old bound.
         self.shards
@@ -79,16 +95,22 @@ impl<V> Store<V> {
                 std::thread::yield_now();
             }
         }
-        Ok(evicted)
+        evicted
     }
 
-    /// The bound.
+    /// The bound in bytes; `usize::MAX` is none.
+    #[must_use]
+    pub fn max_weight(&self) -> usize {
+        self.account.max_weight()
+    }
+
+    /// The bound on entries.
     #[must_use]
     pub fn max_entries(&self) -> usize {
         self.account.max_entries()
     }
 
-    /// What the store has done so far. `entries` is never above the bound.
+    /// What the store has done so far. `entries` and `weight` are never above their bounds.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let mut sum = Stats::default();
@@ -98,6 +120,7 @@ impl<V> Store<V> {
         // Not the sum: an entry counted in one shard may have made room for one counted in the next.
         Stats {
             entries: self.account.held(),
+            weight: self.account.weight(),
             ..sum
         }
     }
@@ -110,14 +133,25 @@ impl<V> Store<V> {
     pub fn validate(&self) -> Result<(), String> {
         let guards = self.lock_all();
         guards.iter().try_for_each(|shard| shard.validate())?;
-        let sum: usize = guards.iter().map(|shard| shard.stats().entries).sum();
-        let (held, bound) = (self.account.held(), self.max_entries());
-        if sum == held && held <= bound {
-            return Ok(());
+        let mut sum = Stats::default();
+        for shard in &guards {
+            sum.add(&shard.stats());
         }
-        Err(format!(
-            "{sum} entries in shards, {held} in the account, bound {bound}"
-        ))
+        let (held, bound) = (self.account.held(), self.max_entries());
+        if sum.entries != held || held > bound {
+            let entries = sum.entries;
+            return Err(format!(
+                "{entries} entries in shards, {held} in the account, bound {bound}"
+            ));
+        }
+        let (held, bound) = (self.account.weight(), self.max_weight());
+        if sum.weight != held || held > bound {
+            let weight = sum.weight;
+            return Err(format!(
+                "{weight} bytes in shards, {held} in the account, bound {bound}"
+            ));
+        }
+        Ok(())
     }
 
     fn lock_all(&self) -> Vec<MutexGuard<'_, Shard<V>>> {
@@ -130,7 +164,8 @@ impl<V> Store<V> {
     /// Evicts one entry of each shard while too many are held. False if all are empty.
     fn evict_round(&self, evicted: &mut Evicted<V>) -> bool {
         self.shards.iter().fold(false, |any, Padded(shard)| {
-            any | (self.account.is_over() && shard.lock().evict(evicted))
+            let by_weight = self.account.held() <= self.max_entries();
+            any | (self.account.is_over() && shard.lock().evict(by_weight, evicted))
         })
     }
 }

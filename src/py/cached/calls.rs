@@ -1,5 +1,6 @@
 //! How the key of a call is made from its arguments: once by Python, and then found by the call's bytes.
 
+use pyo3::exceptions::PyException;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString};
@@ -81,12 +82,8 @@ impl<'py> Call<'_, 'py> {
         let mut written = Buffer::new();
         written.push(&Store::number(store).to_le_bytes());
         written.push_sized(scope.unwrap_or_default().as_bytes());
-        // What fails here fails in Flask-Caching's code, too.
-        if !shape.is_all
-            || self
-                .write_arguments(&mut written, shape, stands_for_owner(scope))
-                .is_err()
-        {
+        let scoped = stands_for_owner(scope);
+        if !shape.is_all || !self.write_arguments(&mut written, shape, scoped)? {
             return self.make_key(to);
         }
         let bound = Store::bound(store);
@@ -112,22 +109,27 @@ impl<'py> Call<'_, 'py> {
         Ok(made)
     }
 
-    fn write_arguments(&self, to: &mut Buffer, shape: &Shape, scoped: bool) -> PyResult<()> {
-        write_call(to, (shape, scoped), self.args, self.kwargs)
+    /// False if that failed: then it fails in Flask-Caching's code, too. What interrupts the caller does so.
+    fn write_arguments(&self, to: &mut Buffer, shape: &Shape, scoped: bool) -> PyResult<bool> {
+        match write_call(to, (shape, scoped), self.args, self.kwargs) {
+            Err(error) if error.is_instance_of::<PyException>(self.py()) => Ok(false),
+            written => written.map(|()| true),
+        }
     }
 
     /// Remembers the new key of a call that had another one.
-    pub(super) fn remember_anew(&self, key: &Buffer, store: &Bound<'py, Store>) {
+    pub(super) fn remember_anew(&self, key: &Buffer, store: &Bound<'py, Store>) -> PyResult<()> {
         let (Some(KeyRule::Call(calls)), mut written) = (&self.this.rule, Buffer::new()) else {
-            return;
+            return Ok(());
         };
         let shape = Arc::clone(&calls.memory.lock().state.shape);
         written.push(&Store::number(store).to_le_bytes());
         written.push_sized(b"");
-        if self.write_arguments(&mut written, &shape, false).is_ok() {
+        if self.write_arguments(&mut written, &shape, false)? {
             let bound = Store::bound(store);
             calls.memory.lock().remember(&written, key, bound);
         }
+        Ok(())
     }
 
     /// The function's parameters; if it is not what it was, all keys are forgotten.

@@ -67,7 +67,7 @@ impl<'py> Call<'_, 'py> {
                     Known::Key | Known::None => return Ok(Sought::Uncacheable),
                 };
                 if anew.bytes() != key.bytes() {
-                    self.remember_anew(&anew, store);
+                    self.remember_anew(&anew, store)?;
                     if !alone && let Some(found) = self.look(store, anew.bytes(), &mut alone)? {
                         own_entry(store, anew.bytes(), &made)?;
                         return Ok(Sought::Found(found));

@@ -13,6 +13,8 @@ use pyo3::prelude::*;
 
 pub(super) use encode::encode;
 
+use crate::py::weight::object_weight;
+
 /// How deep containers may nest; deeper trees go to pickle, which raises where it must.
 pub(super) const MAX_DEPTH: usize = 100;
 
@@ -30,6 +32,14 @@ impl Compact {
     /// A tree of the caller's own.
     pub(super) fn decode<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         decode::Decoder::new(self, py).root()
+    }
+
+    /// What it takes, in bytes.
+    pub(super) fn weight(&self, py: Python<'_>) -> PyResult<usize> {
+        let own = self.bytes.len() + size_of_val::<[Py<PyAny>]>(&self.leaves);
+        self.leaves.iter().try_fold(own, |sum, leaf| {
+            Ok(sum.saturating_add(object_weight(leaf.bind(py))?))
+        })
     }
 
     /// Is each container that matters reached by one way only? Then copying node by node keeps the tree's shape.

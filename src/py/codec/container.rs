@@ -11,6 +11,7 @@ use super::compact::{self, Compact};
 use super::prototype::Node;
 use crate::core::sync::{AtomicBool, AtomicU32, AtomicUsize, Mutex};
 use crate::py::prototypes::{Budget, Lease};
+use crate::py::weight::counted;
 
 /// Hits that a tree serves compact after its prototype found no room, or had to give way: what does not
 /// fit the budget pays for trying in one hit of so many.
@@ -56,6 +57,11 @@ impl Copied {
             used: AtomicBool::new(false),
             prototype: Mutex::new(None),
         }
+    }
+
+    /// What it takes, in bytes, without a prototype.
+    pub(in crate::py) fn weight(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.compact.weight(py)?.saturating_add(counted::<Self>()))
     }
 
     /// A tree of the caller's own. Raises `MemoryError`, or what hashing a key raises.

@@ -12,6 +12,7 @@ use pyo3::types::{PyDict, PyList};
 use super::container::Copied;
 use crate::py::imports::{CACHED_RESPONSE, FLASK_RESPONSE, HEADERS, Imported, WERKZEUG_RESPONSE};
 use crate::py::prototypes::Budget;
+use crate::py::weight::counted;
 
 /// The classes whose instances are nothing but their attributes.
 static CLASSES: [&Imported; 3] = [&FLASK_RESPONSE, &CACHED_RESPONSE, &WERKZEUG_RESPONSE];
@@ -37,6 +38,11 @@ impl Snapshot {
             class,
             state: Arc::new(state),
         }))
+    }
+
+    /// What it takes, in bytes, without a prototype.
+    pub(in crate::py) fn weight(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.state.weight(py)?.saturating_add(counted::<Self>()))
     }
 
     /// A response of the caller's own. Raises what rebuilding its parts raises.

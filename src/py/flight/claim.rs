@@ -3,7 +3,7 @@
 use pyo3::prelude::*;
 
 use crate::core::sync::{AtomicBool, Ordering};
-use crate::core::{self, Instant, Tagged, Ticket, When};
+use crate::core::{self, Instant, Offer, Ticket, When};
 
 /// A store, by its number, and a key in it.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -37,19 +37,19 @@ impl Claim {
         &self,
         core: &core::Store<V>,
         key: &[u8],
-        tagged: Tagged<'_, V>,
+        offer: Offer<'_, V>,
         now: Instant,
     ) -> core::Inserted<V> {
         let is_new = |tag: &&[u8]| !self.tags.iter().any(|known| **known == **tag);
-        let others = tagged.tags.iter().copied().filter(is_new);
+        let others = offer.tags.iter().copied().filter(is_new);
         // Those of the ticket come first.
         let tags: Vec<&[u8]> = self.tags.iter().map(AsRef::as_ref).chain(others).collect();
-        let tagged = Tagged {
+        let offer = Offer {
             when: When::IfTicket(self.ticket),
             tags: &tags,
-            ..tagged
+            ..offer
         };
-        core.insert_tagged(key, tagged, now)
+        core.put(key, offer, now)
     }
 }
 

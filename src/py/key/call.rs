@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use super::buffer::Buffer;
+use crate::py::ffi;
 
 /// Tuples in tuples deeper than this count by their `repr`.
 const DEEPEST: usize = 8;
@@ -72,7 +73,8 @@ pub(in crate::py) fn write_call(
     let Some(kwargs) = kwargs else {
         return Ok(());
     };
-    for (name, value) in kwargs {
+    // Not by pyo3's iterator, which panics if a `repr` finds the dict and changes it.
+    ffi::dict_each(kwargs, |name, value| {
         let name = name.cast::<PyString>()?.to_str()?;
         to.push(b"=");
         to.push_sized(name.as_bytes());
@@ -81,7 +83,8 @@ pub(in crate::py) fn write_call(
         } else {
             write(to, &value, 0)?;
         }
-    }
+        Ok::<_, PyErr>(())
+    })?;
     Ok(())
 }
 

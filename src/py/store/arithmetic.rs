@@ -11,7 +11,7 @@ use pyo3::types::PyInt;
 
 use super::Store;
 use super::engine::{Find, Terms};
-use crate::core::{Inserted, Version, When};
+use crate::core::{Version, When};
 use crate::py::imports::FALLBACK_ARITHMETIC;
 use crate::py::jitter::random;
 use crate::py::settings::Overrides;
@@ -137,17 +137,20 @@ fn store(
 ) -> PyResult<bool> {
     let Some(version) = version.filter(|_| !last) else {
         let when = if last { When::Always } else { When::IfAbsent };
-        return Store::put(slf, key, new, Terms::plain(when));
+        let placed = Store::put(slf, key, new, Terms::plain(when))?;
+        return Ok(placed.stored || placed.refused);
     };
     let (this, py) = (slf.get(), slf.py());
     let stored = Store::encode(slf, new)?;
     let unclaimed = this.vault.hold(py, stored.foreign());
+    let weight = this.weigh(key, &stored)?;
     let now = this.settings.clock.now(slf.as_any())?;
     let replaced = this.with_key(key, Find::Make, |core, key| {
-        let Inserted { stored, evicted } = core.replace(key, version, stored, now);
-        this.bury(py, evicted);
-        stored
+        this.settle(py, core.replace(key, version, (stored, weight), now))
     })?;
-    unclaimed.settle(replaced);
-    Ok(replaced)
+    unclaimed.settle(replaced.stored);
+    if replaced.refused {
+        Store::tell_refused(slf, key, weight)?;
+    }
+    Ok(replaced.stored || replaced.refused)
 }

@@ -58,7 +58,7 @@ pub(super) fn get_dict<'py>(
     Ok(found.into_any())
 }
 
-/// `set`: always true.
+/// `set`: true, unless the value is larger than the whole store may be.
 #[inline]
 pub(super) fn set(
     slf: &Bound<'_, Store>,
@@ -73,7 +73,7 @@ pub(super) fn set(
         tags: &tags,
         when: When::Always,
     };
-    Store::put(slf, key, value, terms).map(|_| true)
+    Store::put(slf, key, value, terms).map(|placed| !placed.refused)
 }
 
 /// `add`: was it stored?
@@ -101,10 +101,10 @@ pub(super) fn add(
         tags: &tags,
         when: When::IfAbsent,
     };
-    Store::put(slf, key, value, terms)
+    Store::put(slf, key, value, terms).map(|placed| placed.stored)
 }
 
-/// `set_many`: the keys that were stored, which is all of them.
+/// `set_many`: the keys that were stored, which is all but those of values that are too large.
 pub(super) fn set_many<'py>(
     slf: &Bound<'py, Store>,
     mapping: &Bound<'py, PyAny>,
@@ -132,8 +132,10 @@ pub(super) fn set_many<'py>(
     let stored = PyList::empty(py);
     for item in mapping.call_method0(intern!(py, "items"))?.try_iter()? {
         let (key, value) = pair(&item?)?;
-        Store::put(slf, &key, &value, terms)?;
-        stored.append(key)?;
+        let placed = Store::put(slf, &key, &value, terms)?;
+        if !placed.refused {
+            stored.append(key)?;
+        }
     }
     Ok(stored.into_any())
 }

@@ -7,7 +7,8 @@ use pyo3::types::{PyBytes, PyString, PyTuple};
 
 use super::Store;
 use super::tags::TagName;
-use crate::core::{self, Evicted, Inserted, Instant, Tagged, When};
+use super::weight::Placed;
+use crate::core::{self, Evicted, Instant, Offer, When};
 use crate::py::clock::{self, Source};
 use crate::py::daemon::call_python;
 use crate::py::ffi;
@@ -153,26 +154,30 @@ impl Store {
         this.vault.put(&dumped).map(Stored::Foreign)
     }
 
-    /// Stores a value; false if there was a live one and `when` minds.
+    /// Stores a value, or says why not.
     #[inline]
     pub(super) fn put(
         slf: &Bound<'_, Self>,
         key: &Bound<'_, PyAny>,
         value: &Bound<'_, PyAny>,
         terms: Terms<'_, '_>,
-    ) -> PyResult<bool> {
+    ) -> PyResult<Placed> {
         let (this, py, when) = (slf.get(), slf.py(), terms.when);
         let timeout = this.timeout(terms.timeout)?;
         let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
         let unclaimed = this.vault.hold(py, stored.foreign());
         let now = this.settings.clock.now(slf.as_any())?;
         let Some(lifetime) = timeout.lifetime(now) else {
-            return Self::put_dead(slf, key, now, when);
+            return Self::put_dead(slf, key, now, when).map(Placed::known);
         };
         let has_records = this.records.get().is_some();
         if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
-            return Ok(stored);
+            return Ok(Placed::known(stored));
         }
+        let weight = match this.plain_weight(key, value) {
+            Some(weight) => weight,
+            None => this.weigh(key, &stored)?,
+        };
         // A record lives no shorter than what was asked for: its entries go with it.
         let jittered = this.jitter.shorten(timeout).lifetime(now);
         let lifetime = jittered.unwrap_or(lifetime);
@@ -182,7 +187,7 @@ impl Store {
         } else {
             None
         };
-        let stored = this.with_key(key, Find::Make, |core, key| {
+        let placed = this.with_key(key, Find::Make, |core, key| {
             let claim = fill
                 .as_ref()
                 .and_then(|fill| fill.get().claim(this.number, key));
@@ -191,31 +196,33 @@ impl Store {
             } else {
                 Vec::new()
             };
+            let offer = |value, tags| Offer {
+                value,
+                weight,
+                lifetime,
+                when,
+                tags,
+            };
             if claim.is_none() && records.is_empty() && terms.tags.is_empty() {
-                let Inserted { stored, evicted } = core.insert(key, stored, lifetime, now, when);
-                this.bury(py, evicted);
-                return stored;
+                return this.settle(py, core.put(key, offer(stored, &[]), now));
             }
             let tags: Vec<&[u8]> = records
                 .iter()
                 .chain(terms.tags)
                 .map(AsRef::as_ref)
                 .collect();
-            let tagged = Tagged {
-                value: stored,
-                lifetime,
-                when,
-                tags: &tags,
+            let offer = offer(stored, &tags);
+            let inserted = match claim {
+                None => core.put(key, offer, now),
+                Some(claim) => claim.insert(core, key, offer, now),
             };
-            let Inserted { stored, evicted } = match claim {
-                None => core.insert_tagged(key, tagged, now),
-                Some(claim) => claim.insert(core, key, tagged, now),
-            };
-            this.bury(py, evicted);
-            stored
+            this.settle(py, inserted)
         })?;
-        unclaimed.settle(stored);
-        Ok(stored)
+        unclaimed.settle(placed.stored);
+        if placed.refused {
+            Self::tell_refused(slf, key, weight)?;
+        }
+        Ok(placed)
     }
 
     /// A negative timeout: nothing to store, and an unconditional one takes the old value away.

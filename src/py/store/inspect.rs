@@ -39,12 +39,22 @@ pub(super) fn stats<'py>(slf: &Bound<'py, Store>) -> PyResult<Bound<'py, PyDict>
     let core = this.core()?.stats();
     let stats = PyDict::new(slf.py());
     stats.set_item("entries", core.entries)?;
+    stats.set_item("bytes", core.weight)?;
+    let max_bytes = this.core()?.max_weight();
+    let limit = if max_bytes == usize::MAX {
+        0
+    } else {
+        max_bytes
+    };
+    stats.set_item("bytes_limit", limit)?;
     stats.set_item("records", this.records.len(Store::begin(slf)?))?;
     stats.set_item("hits", core.hits)?;
     stats.set_item("misses", core.misses)?;
     stats.set_item("insertions", core.insertions)?;
     stats.set_item("replacements", core.replacements)?;
     stats.set_item("evictions", core.evictions)?;
+    stats.set_item("evictions_by_bytes", core.evictions_by_weight)?;
+    stats.set_item("refusals", core.refusals)?;
     stats.set_item("expirations", core.expirations)?;
     stats.set_item("removals", core.removals)?;
     stats.set_item("coalesced", this.coalesced.load(Ordering::Relaxed))?;

@@ -69,6 +69,7 @@ impl Records {
         }
         let made = core::Store::new(StoreConfig {
             max_entries: usize::MAX,
+            max_weight: usize::MAX,
             shards: 1,
         })
         .map_err(Error::from)?;

@@ -127,7 +127,7 @@ impl Store {
         for key in core.keys(now) {
             let records = self.records.of_entry(&key);
             let ends = key
-                .windows(version.len())
+                .windows(version.len().max(1))
                 .any(|part| part == version.as_bytes());
             if ends && !records.is_empty() {
                 let tags: Vec<&[u8]> = records.iter().map(AsRef::as_ref).collect();

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::super::entry::Lifetime;
 use super::super::super::slab::tests::entry;
-use super::super::hash;
+use super::super::{Policy, hash};
 use super::*;
 
 /// A cache of one policy and the hits it had.
@@ -56,7 +56,7 @@ impl Cache {
     /// A read, and on a miss an insertion; true for a hit.
     fn request(&mut self, value: u32) -> bool {
         if let Some(token) = self.token(value) {
-            S3Duel::access(self.slab.entry_mut(token));
+            Policy::access(self.slab.entry_mut(token));
             return true;
         }
         if self.slab.len() >= self.room {
@@ -92,7 +92,7 @@ fn settled(room: u32) -> Cache {
 #[test]
 fn accesses_saturate() {
     let mut accessed = entry(0, Lifetime::NEVER);
-    (0..300).for_each(|_| S3Duel::access(&mut accessed));
+    (0..300).for_each(|_| Policy::access(&mut accessed));
     assert_eq!(accessed.frequency, MOST_FREQUENT);
 }
 

@@ -8,16 +8,18 @@
     reason = "a test's helpers may fail as the test may"
 )]
 
+mod ops;
+mod settle;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use flask_rustcache::core::{
-    Evicted, Inserted, Instant, Lifetime, RemovalCause, Stats, Store, StoreConfig, Version, When,
+    Inserted, Instant, Lifetime, Offer, Removed, Stats, Store, StoreConfig, Version, When,
 };
+use ops::{KEYS, Op, Ttl, max_weight, op};
 use proptest::prelude::*;
-
-/// More than one call clears away, so that some expired entries stay for a while.
-const KEYS: u8 = 60;
+use settle::May;
 
 /// The values that exist at the moment, by number.
 type Alive = Arc<Mutex<BTreeSet<u64>>>;
@@ -35,78 +37,21 @@ impl Drop for Tracked {
     }
 }
 
-#[derive(Clone, Debug)]
-enum Op {
-    Insert(u8, Option<Ttl>, When),
-    Read(u8),
-    Replace(u8),
-    Contains(u8),
-    Peek(u8),
-    Remove(u8),
-    Clear,
-    Purge,
-    Len,
-    Keys,
-    Bound(usize),
-    Forward(u64),
-    Back(u64),
-}
-
-/// Fresh for so long, then stale for so long; both 0 is expired already.
-type Ttl = (u64, u64);
-
-fn op() -> impl Strategy<Value = Op> {
-    let ttl = prop_oneof![
-        1 => Just(None),
-        1 => Just(Some((0, 0))),
-        3 => Just(Some((10, 0))),
-        3 => (0..30_u64, 0..10_u64).prop_map(Some),
-    ];
-    let when = prop_oneof![3 => Just(When::Always), 1 => Just(When::IfAbsent)];
-    prop_oneof![
-        30 => (0..KEYS, ttl, when).prop_map(|(key, ttl, when)| Op::Insert(key, ttl, when)),
-        15 => (0..KEYS).prop_map(Op::Read),
-        8 => (0..KEYS).prop_map(Op::Replace),
-        5 => (0..KEYS).prop_map(Op::Contains),
-        3 => (0..KEYS).prop_map(Op::Peek),
-        6 => (0..KEYS).prop_map(Op::Remove),
-        1 => Just(Op::Clear),
-        2 => Just(Op::Purge),
-        2 => Just(Op::Len),
-        2 => Just(Op::Keys),
-        1 => (1..48_usize).prop_map(Op::Bound),
-        8 => (1..8_u64).prop_map(Op::Forward),
-        1 => (30..50_u64).prop_map(Op::Forward),
-        2 => (1..30_u64).prop_map(Op::Back),
-    ]
-}
-
 #[derive(Copy, Clone)]
 struct Held {
     id: u64,
+    /// Of the whole entry.
+    weight: usize,
     lifetime: Lifetime,
-}
-
-/// What an operation may throw out, apart from what has expired.
-#[derive(Copy, Clone, PartialEq)]
-enum May {
-    Nothing,
-    /// The entry of this key, asked for.
-    Remove(u8),
-    /// The entry of this key, for a new value.
-    Overwrite(u8),
-    /// An entry of the policy's choice, if the store is full.
-    MakeRoom,
-    /// Entries of the policy's choice, while too many are held.
-    Shrink,
-    /// Everything.
-    Clear,
 }
 
 struct Model {
     store: Store<Tracked>,
     shards: usize,
     bound: usize,
+    max_weight: usize,
+    /// What an entry weighs beside its value.
+    own_weight: usize,
     now: u64,
     next_id: u64,
     alive: Alive,
@@ -117,15 +62,18 @@ struct Model {
 }
 
 impl Model {
-    fn new(shards: usize, bound: usize) -> Self {
+    fn new(shards: usize, (bound, max_weight): (usize, usize)) -> Self {
         let config = StoreConfig {
             max_entries: bound,
+            max_weight,
             shards,
         };
         Self {
             store: Store::with_exact_shards(config).unwrap(),
             shards,
             bound,
+            max_weight,
+            own_weight: own_weight(),
             now: 100,
             next_id: 0,
             alive: Alive::default(),
@@ -156,77 +104,52 @@ impl Model {
         }
     }
 
-    /// Takes what came out, in its order, and checks that each entry was allowed to.
-    fn settle(&mut self, evicted: Evicted<Tracked>, may: May) {
-        for removed in evicted {
-            let cause = removed.cause;
-            let key = match may {
-                May::Overwrite(key) if cause == RemovalCause::Replaced => key,
-                _ => removed.key[0],
-            };
-            let full = self.held.len() == self.bound;
-            let held = self.held.remove(&key).unwrap();
-            assert_eq!(held.id, removed.value.id);
-            let expired = held.lifetime.stale_until <= self.now();
-            match cause {
-                RemovalCause::Expired => assert!(expired, "key {key} had not expired"),
-                RemovalCause::Explicit => assert!(may == May::Clear || may == May::Remove(key)),
-                RemovalCause::Replaced => assert!(may == May::Overwrite(key) && !expired),
-                RemovalCause::Size if may == May::Shrink => assert!(self.held.len() >= self.bound),
-                RemovalCause::Size => {
-                    assert!(may == May::MakeRoom && full);
-                    assert!(
-                        self.shards > 1 || self.expired() == 0,
-                        "an expired one goes first"
-                    );
-                }
-            }
-            self.count(cause);
-        }
-    }
-
-    fn expired(&self) -> usize {
-        let now = self.now();
-        self.held
-            .values()
-            .filter(|held| held.lifetime.stale_until <= now)
-            .count()
-    }
-
-    fn count(&mut self, cause: RemovalCause) {
-        let stats = &mut self.stats;
-        *match cause {
-            RemovalCause::Expired => &mut stats.expirations,
-            RemovalCause::Explicit => &mut stats.removals,
-            RemovalCause::Replaced => &mut stats.replacements,
-            RemovalCause::Size => &mut stats.evictions,
-        } += 1;
-    }
-
-    fn insert(&mut self, key: u8, ttl: Option<Ttl>, when: When) {
+    fn insert(&mut self, key: u8, weight: usize, ttl: Option<Ttl>, when: When) {
         let lifetime = ttl.map_or(Lifetime::NEVER, |(fresh, stale)| Lifetime {
             fresh_until: self.now().saturating_add(fresh),
             stale_until: self.now().saturating_add(fresh + stale),
         });
         let dead = lifetime.stale_until <= self.now();
         let taken = self.live(key).is_some();
-        let may = match (taken, when) {
-            (true, When::IfAbsent) => May::Nothing,
-            (true, _) if dead => May::Remove(key),
-            (true, _) => May::Overwrite(key),
-            (false, _) if dead => May::Nothing,
-            (false, _) => May::MakeRoom,
+        let declined = taken && when == When::IfAbsent;
+        let entry_weight = self.own_weight + weight;
+        let too_heavy = !declined && !dead && entry_weight > self.max_weight;
+        let may = match taken {
+            _ if declined => May::Nothing,
+            true if dead || too_heavy => May::Remove(key),
+            true => May::Overwrite(key, entry_weight),
+            false if dead || too_heavy => May::Nothing,
+            false => May::MakeRoom(entry_weight),
         };
         let value = self.tracked();
         let id = value.id;
-        let Inserted { stored, evicted } =
-            self.store.insert(&[key], value, lifetime, self.now(), when);
-        let refused = taken && when == When::IfAbsent;
-        assert_eq!(stored, !(dead || refused));
+        let offer = Offer {
+            value,
+            weight,
+            lifetime,
+            when,
+            tags: &[],
+        };
+        let Inserted {
+            stored,
+            refused,
+            evicted,
+        } = self.store.put(&[key], offer, self.now());
+        assert_eq!(stored, !(dead || declined || too_heavy));
+        assert_eq!(refused, too_heavy);
+        self.stats.refusals += u64::from(refused);
         self.settle(evicted, may);
-        assert!(!(dead && when == When::Always && self.live(key).is_some()));
+        assert!(!((dead || refused) && when == When::Always && self.live(key).is_some()));
         if stored {
-            self.hold(key, Held { id, lifetime });
+            let weight = entry_weight;
+            self.hold(
+                key,
+                Held {
+                    id,
+                    weight,
+                    lifetime,
+                },
+            );
         }
     }
 
@@ -258,25 +181,43 @@ impl Model {
         self.settle(evicted, May::Nothing);
     }
 
-    fn replace(&mut self, key: u8) {
+    fn replace(&mut self, key: u8, weight: usize) {
         let Some(&(version, seen)) = self.seen.get(&key) else {
             return;
         };
         let expected = self.live(key).filter(|held| held.id == seen);
         let value = self.tracked();
         let id = value.id;
-        let Inserted { stored, evicted } = self.store.replace(&[key], version, value, self.now());
-        assert_eq!(stored, expected.is_some());
-        self.settle(
+        let new = self.own_weight + weight;
+        let too_heavy = expected.is_some() && new > self.max_weight;
+        let value = (value, weight);
+        let Inserted {
+            stored,
+            refused,
             evicted,
-            if stored {
-                May::Overwrite(key)
-            } else {
-                May::Nothing
-            },
-        );
-        if let Some(Held { lifetime, .. }) = expected {
-            self.hold(key, Held { id, lifetime });
+        } = self.store.replace(&[key], version, value, self.now());
+        assert_eq!(refused, too_heavy);
+        self.stats.refusals += u64::from(refused);
+        let may = match expected {
+            None => May::Nothing,
+            Some(_) if refused => May::Remove(key),
+            Some(_) => May::Overwrite(key, new),
+        };
+        let left = |removed: &Removed<_>| *removed.key == [key];
+        let left = evicted.iter().any(left);
+        self.settle(evicted, may);
+        // It may have been the policy's choice itself.
+        assert_eq!(stored, may == May::Overwrite(key, new) && !left);
+        if let (true, Some(Held { lifetime, .. })) = (stored, expected) {
+            let weight = new;
+            self.hold(
+                key,
+                Held {
+                    id,
+                    weight,
+                    lifetime,
+                },
+            );
         }
     }
 
@@ -320,11 +261,17 @@ impl Model {
         self.settle(evicted, May::Shrink);
     }
 
+    fn set_max_weight(&mut self, max_weight: usize) {
+        self.max_weight = max_weight;
+        let evicted = self.store.set_max_weight(max_weight).unwrap();
+        self.settle(evicted, May::Shrink);
+    }
+
     fn apply(&mut self, op: &Op) {
         match *op {
-            Op::Insert(key, ttl, when) => self.insert(key, ttl, when),
+            Op::Insert(key, weight, ttl, when) => self.insert(key, weight, ttl, when),
             Op::Read(key) => self.read(key),
-            Op::Replace(key) => self.replace(key),
+            Op::Replace(key, weight) => self.replace(key, weight),
             Op::Contains(key) => self.contains(key),
             Op::Peek(key) => self.peek(key),
             Op::Remove(key) => self.remove(key),
@@ -341,6 +288,7 @@ impl Model {
             Op::Len => self.len(),
             Op::Keys => self.keys(),
             Op::Bound(bound) => self.set_bound(bound),
+            Op::Weight(max_weight) => self.set_max_weight(max_weight),
             Op::Forward(by) => self.now += by,
             Op::Back(by) => self.now = self.now.saturating_sub(by),
         }
@@ -355,19 +303,37 @@ impl Model {
             held,
             "every other value has been handed out"
         );
-        assert!(held.len() <= self.bound);
+        assert!(held.len() <= self.bound && self.weight() <= self.max_weight);
         assert_eq!(
             self.store.stats(),
             Stats {
                 entries: held.len(),
+                weight: self.weight(),
                 ..self.stats
             }
         );
     }
 }
 
-fn run(shards: usize, bound: usize, ops: &[Op]) {
-    let mut model = Model::new(shards, bound);
+/// What an entry with a key of one byte weighs beside its value.
+fn own_weight() -> usize {
+    let config = StoreConfig {
+        max_entries: 1,
+        max_weight: usize::MAX,
+        shards: 1,
+    };
+    let store = Store::new(config).unwrap();
+    let now = Instant::from_nanos(0);
+    let tracked = Tracked {
+        id: 0,
+        alive: Arc::new(Mutex::new(BTreeSet::from([0]))),
+    };
+    drop(store.insert(b"k", tracked, Lifetime::NEVER, now, When::Always));
+    store.stats().weight
+}
+
+fn run(shards: usize, bounds: (usize, usize), ops: &[Op]) {
+    let mut model = Model::new(shards, bounds);
     for op in ops {
         model.apply(op);
         model.check();
@@ -384,17 +350,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..Default::default() })]
 
     #[test]
-    fn one_shard_does_as_the_model_does(bound in 1..48_usize, ops in prop::collection::vec(op(), 1..250)) {
-        run(1, bound, &ops);
+    fn one_shard_does_as_the_model_does(bounds in (1..48_usize, max_weight()), ops in prop::collection::vec(op(), 1..250)) {
+        run(1, bounds, &ops);
     }
 
     #[test]
-    fn two_shards_do_as_the_model_does(bound in 1..48_usize, ops in prop::collection::vec(op(), 1..250)) {
-        run(2, bound, &ops);
+    fn two_shards_do_as_the_model_does(bounds in (1..48_usize, max_weight()), ops in prop::collection::vec(op(), 1..250)) {
+        run(2, bounds, &ops);
     }
 
     #[test]
-    fn sixteen_shards_do_as_the_model_does(bound in 1..48_usize, ops in prop::collection::vec(op(), 1..250)) {
-        run(16, bound, &ops);
+    fn sixteen_shards_do_as_the_model_does(bounds in (1..48_usize, max_weight()), ops in prop::collection::vec(op(), 1..250)) {
+        run(16, bounds, &ops);
     }
 }

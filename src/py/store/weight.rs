@@ -1,0 +1,118 @@
+//! Bytes: what an entry takes, and what comes of one that would take more than the whole store may.
+
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use super::Store;
+use crate::core::Inserted;
+use crate::core::sync::Ordering;
+use crate::py::errors::Error;
+use crate::py::ffi;
+use crate::py::imports::REFUSED;
+use crate::py::value::Stored;
+use crate::py::weight::{TABLE, object_weight};
+
+/// No allocation is larger, whatever a `__sizeof__` says: so there is room for what the core adds.
+const MOST: usize = isize::MAX.cast_unsigned();
+
+/// What came of a value.
+#[derive(Clone, Copy)]
+pub(super) struct Placed {
+    pub(super) stored: bool,
+    /// It is not, as it would take more than the whole store may.
+    pub(super) refused: bool,
+}
+
+impl Placed {
+    /// Whatever it was, it was not too large.
+    pub(super) const fn known(stored: bool) -> Self {
+        Self {
+            stored,
+            refused: false,
+        }
+    }
+}
+
+impl Store {
+    /// What a str takes under a str, if that is easily told.
+    #[inline]
+    pub(super) fn plain_weight(
+        &self,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> Option<usize> {
+        let text = value.cast_exact::<PyString>().ok()?;
+        if self.settings.custom_serializer() || !key.is_exact_instance_of::<PyString>() {
+            return None;
+        }
+        ffi::ascii_size(text)
+    }
+
+    /// What a value takes, with what its key takes beside its bytes.
+    ///
+    /// Raises what interrupts the caller in a `__sizeof__`.
+    #[inline(never)]
+    pub(super) fn weigh(&self, key: &Bound<'_, PyAny>, stored: &Stored) -> PyResult<usize> {
+        let weight = stored.weight(key.py())?;
+        let number = stored.foreign();
+        if number.is_none() && key.is_instance_of::<PyString>() {
+            return Ok(weight);
+        }
+        self.weigh_elsewhere(key, number)
+            .map(|more| more.saturating_add(weight))
+    }
+
+    /// What is in Python's tables: a key that is no str, an object of a custom serializer's.
+    #[cold]
+    fn weigh_elsewhere(&self, key: &Bound<'_, PyAny>, number: Option<u64>) -> PyResult<usize> {
+        let mut weight = 0_usize;
+        if !key.is_instance_of::<PyString>() {
+            weight = object_weight(key)?.saturating_add(TABLE);
+        }
+        if let Some(number) = number
+            && let Some(object) = self.vault.get(key.py(), number)?
+        {
+            weight = weight.saturating_add(object_weight(&object)?);
+        }
+        Ok(weight.min(MOST))
+    }
+
+    /// Drops what an insertion leaves, out of every lock; what came of it.
+    #[inline]
+    pub(super) fn settle(&self, py: Python<'_>, inserted: Inserted<Stored>) -> Placed {
+        let Inserted {
+            stored,
+            refused,
+            evicted,
+        } = inserted;
+        self.bury(py, evicted);
+        Placed { stored, refused }
+    }
+
+    /// Logs, once for this store, that a value was too large for it.
+    #[cold]
+    pub(super) fn tell_refused(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        weight: usize,
+    ) -> PyResult<()> {
+        let this = slf.get();
+        if this.told_refused.swap(true, Ordering::Relaxed) {
+            return Ok(());
+        }
+        let max_bytes = this.core()?.max_weight();
+        REFUSED.get(slf.py())?.call1((key, weight, max_bytes))?;
+        Ok(())
+    }
+
+    /// Sets the bound in bytes; `usize::MAX` is none.
+    pub(super) fn bound_bytes(slf: &Bound<'_, Self>, max_bytes: usize) -> PyResult<()> {
+        let this = slf.get();
+        let evicted = this
+            .core()?
+            .set_max_weight(max_bytes)
+            .map_err(Error::from)?;
+        this.bury(slf.py(), evicted);
+        Ok(())
+    }
+}
