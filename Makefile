@@ -12,7 +12,7 @@ CARGO_PY := PYO3_PYTHON=$(abspath $(PY)) cargo
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test freethreaded lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz
+.PHONY: help demo serve dev core test freethreaded lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz model traps
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -66,16 +66,23 @@ bench: dev ## measure side by side with the peers, write benches/report (use an 
 simulate: ## hit ratios by eviction policy and trace (needs xz; see docs/eviction.md)
 	cargo bench --bench simulator -- $(ARGS)
 
-stress: dev ## the threaded and random tests, many more rounds
+stress: dev ## threads and random operations for minutes (SEED=1 ROUNDS=100 repeat a run)
 	PROPTEST_CASES=20000 cargo test --release
-	$(PY) -m pytest --hypothesis-profile=stress tests/test_differential.py tests/test_values_property.py tests/test_traps_locks.py \
-		tests/test_cached_differential.py tests/test_cached_options_differential.py tests/test_memoize_differential.py $(ARGS)
+	ROUNDS=$(or $(ROUNDS),30) $(PY) -m pytest --hypothesis-profile=stress tests/test_stress.py tests/test_stress_fills.py tests/test_differential.py \
+		tests/test_values_property.py tests/test_traps_locks.py tests/test_cached_differential.py tests/test_cached_options_differential.py \
+		tests/test_memoize_differential.py $(ARGS)
+
+model: ## the core's threads under a model checker, many schedules
+	cargo test --release --features model --test core_schedules $(ARGS)
 
 servers: dev ## the tests of servers and forks, ten times as long
 	SERVERS_SCALE=10 $(PY) -m pytest -k servers $(ARGS)
 
 soak: dev ## serve for ten minutes under mixed load; fails on errors and on memory that grows (ARGS="--minutes 60")
 	$(PY) benches/soak/run.py $(ARGS)
+
+traps: dev ## probe the peers for every trap, write the table of docs/testing.md (ARGS="--only C6,K1": some, writing nothing)
+	$(PY) tools/traps/run.py $(ARGS)
 
 wheels: $(VENV)/ready ## build a wheel for every CPython found and the sdist, and try each in a fresh environment
 	$(PY) tools/wheels.py
@@ -86,7 +93,7 @@ deny: ## licences, duplicates, origins and known holes of the Rust crates (needs
 third-party: ## write THIRD-PARTY-LICENSES.txt anew, after a change of the Rust crates
 	$(PYTHON) tools/third_party.py
 
-asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 10 minutes; see docs/testing.md)
+asan: dev ## everything under AddressSanitizer, where Rust and gcc have it (some 20 minutes)
 	PYTHON=$(abspath $(PY)) tests/asan.sh $(ARGS)
 
 fuzz: dev ## hostile input, guided by coverage, for four minutes; Linux only (ARGS="--minutes 60 --seed 1"; docs/fuzzing.md)

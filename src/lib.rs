@@ -16,6 +16,9 @@
 //! * Every operation is given `now`, read before any lock.
 //! * All `unsafe` is in `src/py/ffi.rs`.
 
+#[cfg(all(feature = "model", feature = "python"))]
+compile_error!("the feature `model` is for tests of the core: it is not to be shipped");
+
 pub mod core;
 #[cfg(feature = "python")]
 mod py;

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from ._child import SCALE
+from ._child import FREE_THREADED, SCALE
 from ._servers import BAD, serving
 from ._visitors import kill_a_worker, load, visitors
 
@@ -51,7 +51,8 @@ def test_uwsgi_under_load(tmp_path, options):
         before = crowd[0].state()
         assert (before["loaded by"] == before["worker"]) == ("--lazy-apps" in options)
         load(crowd, REQUESTS, [kill_a_worker, lambda _: server.reload()])
-        assert crowd[0].state()["worker"] != before["worker"]
+        # The old one may still answer for a moment: a reload lets it finish.
+        crowd[0].wait_for_another_worker({before["worker"]})
 
 
 @needs_reuse
@@ -63,7 +64,8 @@ def test_granian_under_load(tmp_path):
         crowd = visitors(server.port, 4)
         load(crowd, REQUESTS)
         assert [visitor.lost for visitor in crowd] == [0] * 4
-        assert len(set().union(*(visitor.workers for visitor in crowd))) == 2
+        # Without a global lock its workers are threads of one process.
+        assert len(set().union(*(visitor.workers for visitor in crowd))) == 1 + (not FREE_THREADED)
 
 
 @needs_uwsgi

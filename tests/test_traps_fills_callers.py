@@ -150,6 +150,31 @@ def test_a_signal_ends_the_waiting():
     assert leader.join() == follower.join() == [page()] == [1]
 
 
+@in_child
+def test_what_a_handler_raises_reaches_who_waits():
+    """C9: an ordinary exception as well, such as that of a time limit; the function runs once."""
+    _, cache, runs = shop()
+    gate = Gate()
+
+    def give_up(*_):
+        raise TimeoutError("time is up")
+
+    signal.signal(signal.SIGINT, give_up)
+
+    @cache.cached(60, key_prefix="fixed")
+    def page():
+        gate.stay()
+        return next(runs)
+
+    leader = lead(page, gate)
+    interrupter = Crowd(interrupt_when_it_waits)
+    with pytest.raises(TimeoutError, match="time is up"):
+        page()
+    interrupter.join()
+    gate.open()
+    assert leader.join() == [page()] == [1]
+
+
 def interrupt_when_it_waits():
     until(lambda: follows(threading.main_thread()))
     os.kill(os.getpid(), signal.SIGINT)

@@ -1,5 +1,6 @@
 """Traps A1 to A6: code of the user's that runs in the middle of an operation, and many threads."""
 
+import functools
 import sys
 from contextlib import suppress
 
@@ -189,6 +190,40 @@ def test_unhashable_keys_raise_everywhere():
         if name != "delete_many":
             assert cache.get("a") == (None if name == "expire" else 1)
         check(cache)
+
+
+class LastWish:
+    """Calls a method of the cache as it dies."""
+
+    def __init__(self, cache, verb, *args):
+        self.wish = functools.partial(getattr(cache, verb), *args)
+
+    def __del__(self):
+        self.wish()
+
+
+class Identity:
+    """A serializer that has the very object stored."""
+
+    def dumps(self, value):
+        return value
+
+    def loads(self, value):
+        return value
+
+
+@in_child
+def test_a_read_whose_object_leaves_meanwhile_is_counted_once():
+    """A1, F2: what expires as `get` begins deletes, or replaces, what it has found and not yet fetched."""
+    for wish, answer in [(("delete", "b"), None), (("set", "b", 2), 2)]:
+        cache = RustCache(clock=ManualClock())
+        cache.serializer = Identity()
+        cache.set("a", LastWish(cache, *wish), timeout=1)
+        cache.set("b", 1)
+        cache.clock.advance(2)
+        assert cache.get("b") == answer
+        stats = cache.stats()
+        assert (stats["hits"], stats["misses"]) == (1, 0)
 
 
 class Reentrant(SimpleSerializer):

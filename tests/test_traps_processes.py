@@ -1,4 +1,7 @@
-"""Traps A5, B3, B4, E1, E2: many threads, the interpreter's end, and forks."""
+"""Traps A5, B3, B4, E1, E2: many threads, the interpreter's end, and forks.
+
+On a free-threaded build (`make freethreaded`) the threads are traps F1 and F3 as well.
+"""
 
 import json
 import os

@@ -17,7 +17,7 @@ use super::evicted::{Evicted, RemovalCause};
 use super::generations::Ticket;
 use super::incoming::{Hashed, Incoming, Offer, Outcome, When};
 use super::shard::Shard;
-use super::sync::{Arc, Mutex, Padded};
+use super::sync::{Arc, Mutex, Padded, new_hasher, yield_now};
 
 /// Slots looked at per lock when keys are listed: some 10 microseconds.
 const SLOTS_PER_LOCK: u32 = 256;
@@ -81,7 +81,7 @@ impl<V> Store<V> {
         let shards = std::iter::repeat_with(new_shard).take(shards).collect();
         Ok(Self {
             shards,
-            hasher: RandomState::new(),
+            hasher: new_hasher(),
             account,
         })
     }
@@ -190,7 +190,7 @@ impl<V> Store<V> {
             if !self.collect_room(&mut incoming, now, &mut evicted) {
                 // All other shards are empty, all room is reserved: others are about to insert, or wait as we do.
                 self.account.give_back(&mut incoming.room);
-                std::thread::yield_now();
+                yield_now();
             }
         }
     }

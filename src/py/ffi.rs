@@ -225,6 +225,10 @@ fn part_addresses(function: &Bound<'_, PyFunction>) -> [usize; 5] {
     })
 }
 
+/// What an int takes beside its digits, and a float: more on free-threaded builds.
+pub(super) const INT_HEADER: usize = size_of::<ffi::PyVarObject>();
+pub(super) const FLOAT_SIZE: usize = size_of::<ffi::PyFloatObject>();
+
 /// What a bytes object takes beside its bytes, the zero at their end included.
 pub(super) const BYTES_HEADER: usize = std::mem::offset_of!(ffi::PyBytesObject, ob_sval) + 1;
 

@@ -8,7 +8,7 @@ use crate::core::evicted::{Evicted, RemovalCause, Removed};
 use crate::core::shard::Shard;
 use crate::core::slab::Slab;
 use crate::core::stats::Stats;
-use crate::core::sync::{MutexGuard, Padded};
+use crate::core::sync::{MutexGuard, Padded, yield_now};
 
 impl<V> Store<V> {
     /// Removes everything, at one moment. Takes time in proportion to the entries, after the unlock.
@@ -92,7 +92,7 @@ impl<V> Store<V> {
         while self.account.is_over() {
             // Others may hold reservations for entries that are not there yet.
             if !self.evict_round(&mut evicted) {
-                std::thread::yield_now();
+                yield_now();
             }
         }
         evicted

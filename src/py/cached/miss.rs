@@ -129,7 +129,8 @@ impl<'py> Call<'_, 'py> {
             Role::Lead(number) => Some(number),
             Role::Alone => None,
             Role::Follow(follower) => {
-                fail_open(py, follower.wait(patience))?;
+                // What a signal's handler raises is for the caller, whatever it is.
+                follower.wait(patience)?;
                 drop(follower);
                 if let Some(found) = self.look_again(store, miss)? {
                     Store::count_coalesced(store);

@@ -112,9 +112,31 @@ impl Store {
             Some(Stored::Shared(object)) => Ok(Some(object.into_bound(py))),
             Some(stored) => match Self::decode(slf, stored)? {
                 Some(value) => Ok(Some(value)),
-                // A custom serializer's object, replaced before it could be fetched: look again.
-                None => Self::look_up(slf, key, now),
+                None => Self::look_again(slf, key, now),
             },
+        }
+    }
+
+    /// A custom serializer's object left before it could be fetched: what is there instead? The read has been
+    /// counted, as the hit that it was.
+    #[cold]
+    fn look_again<'py>(
+        slf: &Bound<'py, Self>,
+        key: &Bound<'py, PyAny>,
+        now: Instant,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let (this, py) = (slf.get(), slf.py());
+        loop {
+            let found = this.with_key(key, Find::Known, |core, key| {
+                core.peek(key, now, |stored, _| stored.share(py))
+            })?;
+            let Some(stored) = found else {
+                return Ok(this.record(key, now));
+            };
+            if let Some(value) = Self::decode(slf, stored)? {
+                return Ok(Some(value));
+            }
+            py.check_signals()?;
         }
     }
 
