@@ -129,9 +129,7 @@ class Shop:
         check(self.backend)
 
 
-@pytest.mark.skipif(
-    FREE_THREADED, reason="CPython's own locks, of dicts and weak references, may be lost in a fork"
-)
+@pytest.mark.skipif(FREE_THREADED, reason="locks of dicts and weak references may be lost in a fork")
 @pytest.mark.parametrize("shards", [1, 16])
 @in_child
 def test_hundreds_of_forks_under_load(shards):
