@@ -19,7 +19,7 @@ export PROPTEST_RNG_SEED := $(SEED)
 export PATH := $(abspath $(VENV))/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve dev core test lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz model traps
+.PHONY: help demo serve dev core test freethreaded lint fmt bench simulate stress servers soak wheels deny third-party asan boundary fuzz model traps
 
 help: ## list what can be made
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -54,6 +54,9 @@ boundary: $(VENV)/ready ## test what of the Python boundary is tested in Rust; l
 
 test: core dev ## test everything: the core, then the package on $(VENV)'s Python
 	$(PY) -m pytest $(ARGS)
+
+freethreaded: ## test the package on a free-threaded CPython (FREETHREADED=/path/to/python3.13t names one)
+	.ci/freethreaded $(ARGS)
 
 lint: dev ## rustfmt, clippy with and without Python, ruff, mypy, and the stub against the module
 	cargo fmt --check

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from apart import EMPTY as EMPTY_METHOD
 from memo import ALONE, COALESCED
 from memo import LRU_HIT as LRU_CALL
 from processes import BEYOND, EMPTY, FULL, READ_FULL
@@ -60,6 +61,8 @@ def growth_beside_lru(tables: Tables) -> float | None:
 AIMS = (
     Aim("P1: times faster than SimpleCache", between("P1", SIMPLE, RUST), 8),
     Aim("P1: times an empty native method", between("P1", RUST, NOP1), 1.6, at_least=False),
+    Aim("an empty native method over get, 2 threads", between("apart-1", EMPTY_METHOD, RUST), 0.8),
+    Aim("the same, 100 keys each", between("apart-100", EMPTY_METHOD, RUST), 0.8),
     Aim("P1: ahead of cachebox's TTLCache", between("P1", TTL, RUST), 1),
     Aim("P2: times faster than SimpleCache", between("P2", SIMPLE, RUST), 10),
     Aim("P3: times faster than SimpleCache", between("P3", SIMPLE, RUST), 300),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import aims
+import apart
 import contestants
 import crowd
 import hits
@@ -59,6 +60,7 @@ SECTIONS: dict[str, Callable[[Field], Iterable[Table | Grid]]] = {
     "crowd": crowd.crowds,
     "scale": scale,
     "threads": threads.crowded,
+    "apart": apart.tables,
     "memory": processes.memory,
     "gc": lambda field: [processes.collections(field)],
     "import": lambda field: [processes.imports(field)],

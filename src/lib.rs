@@ -10,8 +10,9 @@
 //!
 //! * No Python code runs under a core lock: inside, only a reference count may be bumped. What leaves
 //!   the store comes back as [`core::Evicted`] and is dropped by the caller, after the unlock, attached.
-//! * Core locks are leaves, taken while attached to the interpreter and never held across a detach. Under
-//!   the GIL a fork therefore always finds every core lock free, in the parent and in the child.
+//! * Core locks are leaves, taken while attached to the interpreter and never held across a detach. So a fork
+//!   always finds every core lock free, in the parent and in the child: under the GIL nobody else is attached, and
+//!   without it CPython first stops all other threads, which none does under a lock. The same goes for its collector.
 //! * Every operation is given `now`, read before any lock.
 //! * All `unsafe` is in `src/py/ffi.rs`.
 

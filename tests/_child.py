@@ -15,12 +15,21 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+FREE_THREADED = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+"""Is this interpreter one without a global lock?"""
+
+mortal_functions = pytest.mark.skipif(
+    FREE_THREADED and sys.version_info < (3, 14),
+    reason="free-threaded CPython 3.13 keeps functions and classes for ever once there was a second thread",
+)
 
 SCALE = int(os.environ.get("SERVERS_SCALE", "1"))
 """How many times as much the tests of servers and forks do; `make servers` sets it."""

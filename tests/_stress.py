@@ -10,6 +10,7 @@ from collections import Counter
 
 import pytest
 
+from ._child import FREE_THREADED
 from ._fills import PATIENCE
 
 SEED = int(os.environ.setdefault("SEED", str(secrets.randbits(32))))
@@ -20,6 +21,9 @@ ROUNDS = int(os.environ.get("ROUNDS", "1"))
 
 BRIEF = 1e-6
 """Seconds between the moments at which another thread may go on."""
+
+BREATH = 0.002
+"""Seconds between two looks of an onlooker where there is no global lock."""
 
 CROWDS = [2, 8, 64]
 """Numbers of threads."""
@@ -73,6 +77,9 @@ class Threads:
     def _look(self, look):
         while not self._over.is_set():
             look()
+            if FREE_THREADED:
+                # A collection stops all other threads there; back to back they leave them no time at all.
+                self._over.wait(BREATH)
 
 
 def _run(threads, actors, over):

@@ -5,6 +5,12 @@ import gc
 from flask_rustcache import RustCache
 from flask_rustcache.testing import ManualClock
 
+from ._child import FREE_THREADED
+
+#: When to collect: nearly always. Without a global lock the collector puts it off while much is alive,
+#: unless the second number is 0.
+NEARLY_ALWAYS = (1, 0, 0) if FREE_THREADED else (1, 1, 1)
+
 
 class BoomError(Exception):
     pass

@@ -13,6 +13,7 @@ from werkzeug.exceptions import NotFound
 
 from ._anywhere import app, decorate, present, runs, stored
 from ._apps import build
+from ._child import mortal_functions
 
 # Fixtures are found by their names.
 __all__ = ["app", "decorate", "present", "runs"]
@@ -213,6 +214,7 @@ def test_what_cannot_be_stored_is_returned(present, decorate, runs, caplog):
     assert len([record for record in caplog.records if "cannot be cached" in record.getMessage()]) == 1
 
 
+@mortal_functions
 def test_methods_keep_no_instance_alive(present, decorate):
     """B5, B1: nor does a decorated function that is gone keep anything."""
 

@@ -22,6 +22,8 @@ CALM, SHAKEN = 40 * SCALE, 10 * SCALE
 @pytest.mark.parametrize("kind", KINDS)
 def test_gunicorn_under_load(tmp_path, kind, preload):
     """E1, E2, K1: visitors get their own answers only, all of them, while workers are killed and reloaded."""
+    if kind == "gevent":
+        pytest.importorskip("gevent")
     with serving(gunicorn("--workers=2", *KINDS[kind], *preload), tmp_path) as server:
         crowd = visitors(server.port, 4)
         load(crowd, CALM)

@@ -7,6 +7,7 @@ import weakref
 import pytest
 
 from ._apps import CACHES, Unstorable, backend_of, build
+from ._child import mortal_functions
 from ._memo import Item, entries, key_of, record_of, records
 
 
@@ -235,6 +236,7 @@ def test_a_function_decorated_at_each_call_finds_its_entries(cache_class):
     assert total(1) == (1, 1)
 
 
+@mortal_functions
 def test_decorating_and_dropping_leaves_nothing(cache_class):
     """J7, B1: of hundreds of functions with names of their own, no object is left."""
     _, cache, runs = build(cache_class)
@@ -293,6 +295,7 @@ def test_defaults_are_read_at_each_call(cache_class):
     assert total(1, ()) == 1
 
 
+@mortal_functions
 def test_a_method_does_not_keep_its_instance(cache_class):
     """B5: nor does what it was called with, what it returned, or the bound method asked for."""
     app, cache, runs = build(cache_class)
@@ -325,6 +328,7 @@ def test_a_method_does_not_keep_its_instance(cache_class):
     assert alive() is None
 
 
+@mortal_functions
 def test_everything_is_collectable(cache_class):
     """B1: application, cache, backend and function refer to each other in a ring."""
     app, cache, runs = build(cache_class)

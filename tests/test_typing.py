@@ -3,7 +3,12 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+import pytest
+
+from ._child import FREE_THREADED
 
 HERE = Path(__file__).parent / "typing"
 LIMIT = 300
@@ -35,6 +40,7 @@ def check(directory: Path, *command: str) -> str:
     return child.stdout
 
 
+@pytest.mark.skipif(FREE_THREADED and find_spec("mypy") is None, reason="no mypy for this interpreter")
 def test_mypy_sees_the_functions_own_signatures(tmp_path):
     # Away from the checkout, mypy finds the installed package and no configuration.
     output = check(tmp_path, "mypy", "--strict", f"--cache-dir={tmp_path}", str(HERE / "api.py"))

@@ -34,11 +34,14 @@ class CurrentCache(Cache):
 
     @functools.cached_property
     def _process_wide(self) -> RustCache:
-        return RustCache()
+        # Of two threads at once, one comes first.
+        made: RustCache = vars(self).setdefault("_process_wide", RustCache())
+        return made
 
     @functools.cached_property
     def _no_app(self) -> Flask:
-        return Flask(__name__)
+        made: Flask = vars(self).setdefault("_no_app", Flask(__name__))
+        return made
 
     @property
     def app(self) -> Flask:  # type: ignore[override]  # there it is set, here it is found

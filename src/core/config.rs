@@ -5,6 +5,8 @@ use std::fmt;
 /// Below this many entries one shard serves better than several: a share of a few dozen entries is
 /// too small a sample for an eviction policy.
 const ENTRIES_WORTH_SHARDING: usize = 1_024;
+/// The same of bytes: 1,024 entries of a page each.
+const BYTES_WORTH_SHARDING: usize = 4_096 * ENTRIES_WORTH_SHARDING;
 
 /// More shards than any machine has processors for; each takes memory of its own.
 const MOST_SHARDS: usize = 4_096;
@@ -75,13 +77,11 @@ impl StoreConfig {
         Ok(self)
     }
 
-    /// One shard where the entries are too few to be worth sharing out.
+    /// One shard where the entries, or their bytes, are too few to be worth sharing out.
     pub(super) fn with_sensible_shards(self) -> Self {
-        let shards = if self.max_entries < ENTRIES_WORTH_SHARDING {
-            1
-        } else {
-            self.shards
-        };
+        let few =
+            self.max_entries < ENTRIES_WORTH_SHARDING || self.max_weight < BYTES_WORTH_SHARDING;
+        let shards = if few { 1 } else { self.shards };
         Self { shards, ..self }
     }
 }
@@ -123,5 +123,16 @@ mod tests {
     fn few_entries_get_one_shard() {
         assert_eq!(config(1_023, 16).with_sensible_shards().shards, 1);
         assert_eq!(config(1_024, 16).with_sensible_shards().shards, 16);
+    }
+
+    #[test]
+    fn few_bytes_get_one_shard() {
+        for (max_weight, shards) in [(BYTES_WORTH_SHARDING - 1, 1), (BYTES_WORTH_SHARDING, 16)] {
+            let config = StoreConfig {
+                max_weight,
+                ..config(1_024, 16)
+            };
+            assert_eq!(config.with_sensible_shards().shards, shards);
+        }
     }
 }

@@ -28,9 +28,16 @@ pub(super) use groups::{REMOVED_PER_VISIT, VISITS_PER_BLOCK};
 const RECLAIMED_PER_CALL: usize = 8;
 
 /// See the module. Its methods run under the shard's lock, so they drop no key and no value.
+///
+/// What a hit writes to comes first, with the table, on one cache line with the lock: of two threads in turn each
+/// then waits for one line of the other's.
+#[repr(C)]
 #[derive(Debug)]
 pub(super) struct Shard<V> {
+    /// Calls so far: tells the store when to look after another shard.
+    calls: usize,
     table: HashTable<u32>,
+    stats: Stats,
     slab: Slab<V>,
     policy: Policy,
     expiry: Expiry,
@@ -38,11 +45,8 @@ pub(super) struct Shard<V> {
     tags: Tags,
     order: Order,
     account: Arc<Account>,
-    stats: Stats,
     /// Values stored so far: where versions come from.
     versions: u64,
-    /// Calls so far: tells the store when to look after another shard.
-    calls: usize,
     /// The entries that this shard is expected to hold.
     capacity: usize,
     /// What its entries weigh, in bytes.

@@ -24,6 +24,7 @@
 use super::evicted::RemovalCause;
 
 /// What a store has done so far, and how many entries it holds now; see the module's rules.
+#[repr(C)]
 #[derive(Copy, Clone, PartialEq, Eq, Default, Debug)]
 pub struct Stats {
     /// Reads that found a live value.

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
 use super::errors::Error;
-use crate::core::sync::{AtomicI64, AtomicU8};
+use crate::core::sync::AtomicI64;
 use crate::core::{Instant, coarse_now};
 
 /// Room below any clock's zero: a hand-moved clock may run 146 years back without reaching instant 0.
@@ -21,7 +21,7 @@ const ORIGIN: i64 = 1 << 62;
 
 /// Where the time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
+#[repr(i64)]
 pub(super) enum Source {
     /// The monotonic clock.
     Native = 0,
@@ -31,12 +31,39 @@ pub(super) enum Source {
     Callable = 2,
 }
 
+/// A source, in the two lowest bits, and what is added to its nanoseconds, so that time is continuous over a
+/// change of source: to within four of them.
+#[derive(Debug, Clone, Copy)]
+struct State(i64);
+
+impl State {
+    const SOURCE: i64 = 3;
+
+    /// Time never runs back: the offset is rounded up.
+    const fn new(source: Source, offset: i64) -> Self {
+        Self((offset.saturating_add(Self::SOURCE) & !Self::SOURCE) | source as i64)
+    }
+
+    #[inline]
+    const fn source(self) -> Source {
+        match self.0 & Self::SOURCE {
+            0 => Source::Native,
+            1 => Source::Wall,
+            _ => Source::Callable,
+        }
+    }
+
+    #[inline]
+    const fn shifted(self, nanos: i64) -> i64 {
+        nanos.saturating_add(self.0 & !Self::SOURCE)
+    }
+}
+
 /// A store's clock. Cheap to read; its source changes rarely.
 #[derive(Debug)]
 pub(super) struct Clock {
-    source: AtomicU8,
-    /// Added to the source's nanoseconds, so that time is continuous over a change of source.
-    offset: AtomicI64,
+    /// In one word, so that nobody sees the one without the other.
+    state: AtomicI64,
     /// The latest time that a Python clock told, for when it cannot be asked.
     told: AtomicI64,
 }
@@ -44,8 +71,7 @@ pub(super) struct Clock {
 impl Clock {
     pub(super) fn new() -> Self {
         Self {
-            source: AtomicU8::new(Source::Native as u8),
-            offset: AtomicI64::new(ORIGIN),
+            state: AtomicI64::new(State::new(Source::Native, ORIGIN).0),
             told: AtomicI64::new(ORIGIN),
         }
     }
@@ -53,11 +79,12 @@ impl Clock {
     /// The source in use.
     #[inline]
     pub(super) fn source(&self) -> Source {
-        match self.source.load(Ordering::Relaxed) {
-            0 => Source::Native,
-            1 => Source::Wall,
-            _ => Source::Callable,
-        }
+        self.state().source()
+    }
+
+    #[inline]
+    fn state(&self) -> State {
+        State(self.state.load(Ordering::Relaxed))
     }
 
     /// The present instant. `store` is the Python object whose `clock` attribute may be asked.
@@ -65,18 +92,20 @@ impl Clock {
     /// Raises what the callable raises, or `TypeError` if it returns no finite number.
     #[inline]
     pub(super) fn now(&self, store: &Bound<'_, PyAny>) -> PyResult<Instant> {
-        if self.source() == Source::Native {
-            return Ok(instant(self.shifted(native_nanos())));
+        let state = self.state();
+        if state.source() == Source::Native {
+            return Ok(instant(state.shifted(native_nanos())));
         }
-        self.python_now(store)
+        self.python_now(store, state)
     }
 
     #[cold]
-    fn python_now(&self, store: &Bound<'_, PyAny>) -> PyResult<Instant> {
+    fn python_now(&self, store: &Bound<'_, PyAny>, state: State) -> PyResult<Instant> {
         // A clock that calls the cache finds the time it told last.
         if let Some(_asking) = Asking::begin(self) {
-            let shifted = self.shifted(source_nanos(store, self.source())?);
+            let shifted = state.shifted(source_nanos(store, state.source())?);
             self.told.store(shifted, Ordering::Relaxed);
+            return Ok(instant(shifted));
         }
         Ok(instant(self.told.load(Ordering::Relaxed)))
     }
@@ -89,22 +118,28 @@ impl Clock {
             // The new clock is being asked right now, and calls the cache.
             return Ok(());
         };
-        let before = match self.source() {
-            // It may be gone by now: whoever sets a clock asks the old one first.
-            Source::Callable => self.told.load(Ordering::Relaxed),
-            source => self.shifted(source_nanos(store, source)?),
-        };
-        let after = source_nanos(store, to)?;
-        self.offset
-            .store(before.saturating_sub(after), Ordering::Relaxed);
-        self.told.store(before, Ordering::Relaxed);
-        self.source.store(to as u8, Ordering::Relaxed);
-        Ok(())
+        loop {
+            let old = self.state();
+            let before = match old.source() {
+                // It may be gone by now: whoever sets a clock asks the old one first.
+                Source::Callable => self.told.load(Ordering::Relaxed),
+                source => old.shifted(source_nanos(store, source)?),
+            };
+            let after = source_nanos(store, to)?;
+            let new = State::new(to, before.saturating_sub(after));
+            self.told.store(before, Ordering::Relaxed);
+            if self.replace(old, new) {
+                return Ok(());
+            }
+            // Another thread switched meanwhile: this one goes on from there.
+        }
     }
 
-    #[inline]
-    fn shifted(&self, nanos: i64) -> i64 {
-        nanos.saturating_add(self.offset.load(Ordering::Relaxed))
+    fn replace(&self, old: State, new: State) -> bool {
+        let relaxed = Ordering::Relaxed;
+        self.state
+            .compare_exchange(old.0, new.0, relaxed, relaxed)
+            .is_ok()
     }
 }
 

@@ -6,12 +6,14 @@
     reason = "thin wrappers over C API calls that pyo3 has no safe form of"
 )]
 
+use std::mem::offset_of;
+// Not from `core::sync`: these words are CPython's.
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyDict, PyFunction, PyList, PyString, PyTuple};
-
-use crate::core::sync::Arc;
 
 /// The version tag of an object's type: CPython changes it whenever an attribute of the type or of
 /// one of its bases changes. 0 means that the type has no valid tag now.
@@ -19,11 +21,12 @@ use crate::core::sync::Arc;
 pub(super) fn type_version(object: &Bound<'_, PyAny>) -> u32 {
     let class = object.get_type_ptr();
     // SAFETY: a live object (guaranteed by the `Bound`) has a live type; only the field's address is made.
-    let field = unsafe { &raw const (*class).tp_version_tag };
-    // SAFETY: the object holds its type; `__class__` can be set only by other code, which does not run here, or on
-    // free-threaded builds with all other threads stopped. There the field may be written meanwhile; a torn
-    // read of an aligned u32 does not exist, and either value is a right answer for some moment of the call.
-    unsafe { field.read_volatile() }
+    let field = unsafe { &raw mut (*class).tp_version_tag };
+    // SAFETY: aligned, and the object holds its type; `__class__` can be set only by other code, which does not run
+    // here, or on free-threaded builds with all other threads stopped. There the field may be written meanwhile,
+    // whole words only: either value is a right answer for some moment of the call.
+    let field = unsafe { AtomicU32::from_ptr(field) };
+    field.load(Ordering::Acquire)
 }
 
 /// The number of the interpreter that the caller is attached to. None is given twice in a process.
@@ -60,29 +63,41 @@ pub(super) fn set_attribute(
     }
 }
 
-/// The next item of a dict after `position` (0 to begin with), or None at its end.
+/// Shows the items of a dict to `visit`, in order; how many there were. Stops at its first error, and returns it.
 ///
-/// Memory-safe whatever happens to the dict between two calls; a dict that changed meanwhile may
-/// yield an item twice or not at all, so callers compare the count with what they expected.
+/// On free-threaded builds no other thread changes the dict meanwhile, unless `visit` has to wait for something.
+/// A dict that changes may yield an item twice or not at all, so callers compare the count with what they
+/// expected; memory-safe it is in any case.
 #[inline]
-pub(super) fn dict_next<'py>(
+pub(super) fn dict_each<'py, E>(
     dict: &Bound<'py, PyDict>,
-    position: &mut ffi::Py_ssize_t,
-) -> Option<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    mut visit: impl FnMut(Bound<'py, PyAny>, Bound<'py, PyAny>) -> Result<(), E>,
+) -> Result<usize, E> {
     with_critical_section(dict.as_any(), || {
+        let (mut position, mut count) = (0, 0);
         let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-        // SAFETY: `dict` is a live dict; the out pointers are valid for writes; the critical section
-        // (the GIL on other builds) keeps other threads from changing the dict within this call.
-        let found =
-            unsafe { ffi::PyDict_Next(dict.as_ptr(), position, &raw mut key, &raw mut value) };
-        if found == 0 {
-            return None;
+        loop {
+            // SAFETY: `dict` is a live dict; the out pointers are valid for writes; whatever `position` is
+            // after a change is checked anew. The critical section (the GIL on other builds) keeps other
+            // threads from changing the dict within this call: if `visit` lost it, it has it again.
+            let found = unsafe {
+                ffi::PyDict_Next(
+                    dict.as_ptr(),
+                    &raw mut position,
+                    &raw mut key,
+                    &raw mut value,
+                )
+            };
+            if found == 0 {
+                return Ok(count);
+            }
+            // SAFETY: PyDict_Next returned 1, so `key` is a live borrowed reference, and nothing has run since.
+            let key = unsafe { Bound::from_borrowed_ptr(dict.py(), key) };
+            // SAFETY: the same for `value`: taking a reference to `key` ran no other code.
+            let value = unsafe { Bound::from_borrowed_ptr(dict.py(), value) };
+            visit(key, value)?;
+            count += 1;
         }
-        // SAFETY: PyDict_Next returned 1, so `key` is a live borrowed reference, and nothing has run since.
-        let key = unsafe { Bound::from_borrowed_ptr(dict.py(), key) };
-        // SAFETY: the same for `value`: taking a reference to `key` ran no other code.
-        let value = unsafe { Bound::from_borrowed_ptr(dict.py(), value) };
-        Some((key, value))
     })
 }
 
@@ -140,17 +155,20 @@ impl Returned {
 /// Defaults that are not held may be replaced by others at the same address. Nothing goes by that: a function with
 /// such defaults has no key that is remembered (`Shape::is_all`).
 pub(super) struct FunctionParts {
-    addresses: [usize; 5],
+    addresses: [usize; PARTS],
     /// Keeps the addresses from being given to other objects.
-    _held: Arc<[Py<PyAny>]>,
+    held: [Option<Py<PyAny>>; PARTS],
 }
 
+const PARTS: usize = 5;
+/// Those before are constant; its defaults need not be.
+const FIRST_DEFAULTS: usize = 3;
+
 impl FunctionParts {
-    /// The parts that a function has now. The defaults are held only if they are constant: others may refer
-    /// to the function, and the collector does not see what is held here.
+    /// The parts that a function has now.
     ///
     /// Raises what the look-up of attributes raises.
-    pub(super) fn of(function: &Bound<'_, PyFunction>, constant: bool) -> PyResult<Self> {
+    pub(super) fn of(function: &Bound<'_, PyFunction>) -> PyResult<Self> {
         let names = [
             "__module__",
             "__qualname__",
@@ -158,22 +176,27 @@ impl FunctionParts {
             "__defaults__",
             "__kwdefaults__",
         ];
-        let held: Vec<_> = names[..if constant { 5 } else { 3 }]
-            .iter()
-            .map(|name| function.getattr(*name).map(Bound::unbind))
-            .collect::<PyResult<_>>()?;
-        let addresses = part_addresses(function);
-        let is_held = |(part, address): (&Py<PyAny>, &usize)| {
-            // A part that the function has not reads as None.
-            part.as_ptr().addr() == *address || (*address == 0 && part.is_none(function.py()))
+        let mut parts = Self {
+            addresses: part_addresses(function),
+            held: [const { None }; PARTS],
         };
-        // Another thread, or an audit hook, may have set one between the two looks: what is not held
-        // may be freed and its address used again. A function always has code, so these are nobody's.
-        let same = held.iter().zip(&addresses).all(is_held);
-        Ok(Self {
-            addresses: if same { addresses } else { [0; 5] },
-            _held: held.into(),
-        })
+        for (at, name) in names.into_iter().enumerate() {
+            let part = function.getattr(name)?;
+            let address = parts.addresses[at];
+            let is_there = address == part.as_ptr().addr() || (address == 0 && part.is_none());
+            if !is_there {
+                // Another thread set it meanwhile: such parts are no function's.
+                parts.addresses[at] = usize::MAX;
+            }
+            parts.held[at] = Some(part.unbind());
+        }
+        Ok(parts)
+    }
+
+    /// Holds its defaults no longer: only constant ones may be kept, as others may refer to the function, and the
+    /// collector does not see what is held here.
+    pub(super) fn let_defaults_go(&mut self) {
+        self.held[FIRST_DEFAULTS..].fill_with(|| None);
     }
 
     /// Does the function still have them?
@@ -185,25 +208,26 @@ impl FunctionParts {
 
 #[inline]
 fn part_addresses(function: &Bound<'_, PyFunction>) -> [usize; 5] {
-    use std::mem::offset_of;
-    let parts = [
+    const OFFSETS: [usize; PARTS] = [
         offset_of!(ffi::PyFunctionObject, func_module),
         offset_of!(ffi::PyFunctionObject, func_qualname),
         offset_of!(ffi::PyFunctionObject, func_code),
         offset_of!(ffi::PyFunctionObject, func_defaults),
         offset_of!(ffi::PyFunctionObject, func_kwdefaults),
     ];
-    parts.map(|offset| {
-        let part = function
-            .as_ptr()
-            .wrapping_byte_add(offset)
-            .cast::<*mut ffi::PyObject>();
-        // SAFETY: a live object of exactly this type, by its `Bound` (no subclass of it can exist), so an aligned
-        // word of it. On free-threaded builds it may be set at this moment: a torn read of an aligned word does
-        // not exist, and either value will do, as it is compared and never followed.
-        unsafe { part.read_volatile() }.addr()
+    OFFSETS.map(|offset| {
+        let field = function.as_ptr().wrapping_byte_add(offset);
+        // SAFETY: a pointer in a live object of exactly this type, by its `Bound` (callers cast it exactly, as
+        // no subclass of it can exist). On free-threaded builds it may be set at this moment, whole words
+        // only: either value will do, as it is not followed.
+        let field = unsafe { AtomicPtr::from_ptr(field.cast::<*mut ffi::PyObject>()) };
+        field.load(Ordering::Relaxed).addr()
     })
 }
+
+/// What an int takes beside its digits, and a float: more on free-threaded builds.
+pub(super) const INT_HEADER: usize = size_of::<ffi::PyVarObject>();
+pub(super) const FLOAT_SIZE: usize = size_of::<ffi::PyFloatObject>();
 
 /// What a bytes object takes beside its bytes, the zero at their end included.
 pub(super) const BYTES_HEADER: usize = std::mem::offset_of!(ffi::PyBytesObject, ob_sval) + 1;

@@ -7,6 +7,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use super::current::Current;
 use super::ffi;
 use super::imports::{ASKS_FOR_KEYS, CURRENT_APP, CURRENT_REQUEST, IS_PLAIN};
 use crate::core::sync::{AtomicBool, AtomicU32, AtomicUsize};
@@ -22,17 +23,15 @@ pub(super) fn forget_keys() {
 /// What `flask_rustcache.Cache` is built on; use that.
 #[pyclass(frozen, subclass, module = "flask_rustcache._native")]
 pub(super) struct CacheFront {
-    /// The class version under which `plain` was found out; 0 = out of date.
-    version: AtomicU32,
-    /// Counts the changes of the object's attributes.
-    changes: AtomicU32,
+    /// Of what follows.
+    current: Current,
     /// May a call be answered without Flask-Caching's code?
     plain: AtomicBool,
     /// Are signals to be sent?
     signals: AtomicBool,
     /// Is each key to be asked for?
     asks: AtomicBool,
-    /// Where the application is that was set up last, which the cache object holds; 0 = unknown.
+    /// Where the application is that was set up last; the cache object's `__dict__` holds it. 0 = there is none.
     app: AtomicUsize,
     /// Is this for the only cache of whichever application is present?
     serves_any: AtomicBool,
@@ -47,8 +46,7 @@ impl CacheFront {
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self {
-            version: AtomicU32::new(0),
-            changes: AtomicU32::new(0),
+            current: Current::default(),
             plain: AtomicBool::new(false),
             signals: AtomicBool::new(false),
             asks: AtomicBool::new(false),
@@ -65,14 +63,14 @@ impl CacheFront {
     ) -> PyResult<()> {
         slf.get().forget_app();
         ffi::set_attribute(slf.as_any(), name, Some(value))?;
-        slf.get().touch();
+        slf.get().current.touch();
         Ok(())
     }
 
     fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
         slf.get().forget_app();
         ffi::set_attribute(slf.as_any(), name, None)?;
-        slf.get().touch();
+        slf.get().current.touch();
         Ok(())
     }
 
@@ -116,13 +114,7 @@ impl CacheFront {
         Ok((current, backend))
     }
 
-    /// An attribute was set or deleted.
-    fn touch(&self) {
-        self.changes.fetch_add(1, Ordering::Relaxed);
-        self.version.store(0, Ordering::Relaxed);
-    }
-
-    /// Another one may be about to be set up.
+    /// Another one may be about to be set up, and this one to go.
     fn forget_app(&self) {
         self.app.store(0, Ordering::Relaxed);
     }
@@ -132,8 +124,7 @@ impl CacheFront {
     #[inline]
     pub(super) fn is_plain(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let this = slf.get();
-        let version = this.version.load(Ordering::Relaxed);
-        if version == 0 || version != ffi::type_version(slf.as_any()) {
+        if !this.current.is_so(slf) {
             this.refresh(slf)?;
         }
         Ok(this.plain.load(Ordering::Relaxed))
@@ -160,17 +151,9 @@ impl CacheFront {
         let address = slf.get().app.load(Ordering::Relaxed);
         let app = match present.filter(|app| app.as_ptr().addr() == address) {
             Some(app) => app,
-            None => &Self::find_app(slf)?,
+            None => &slf.getattr(intern!(slf.py(), "app"))?,
         };
         Ok(slf.get().signals.load(Ordering::Relaxed) || debugs(app)?)
-    }
-
-    /// The application that was set up last.
-    fn find_app<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        let app = slf.getattr(intern!(slf.py(), "app"))?;
-        // As long as the cache object holds it, nothing else can be there.
-        slf.get().app.store(app.as_ptr().addr(), Ordering::Relaxed);
-        Ok(app)
     }
 
     /// Is each key to be asked for? Ask after [`Self::is_plain`].
@@ -185,22 +168,29 @@ impl CacheFront {
             Some(value) => value.is_truthy(),
             None => Ok(false),
         };
-        let changes = self.changes.load(Ordering::Relaxed);
-        // The look-up makes CPython give the class a version, if it has none.
+        let reading = self.current.begin(front)?;
         let signals = is_set("enable_signals")?;
-        let version = ffi::type_version(front.as_any());
         let plain = IS_PLAIN.get(front.py())?.call1((front,))?.is_truthy()?;
-        self.plain.store(plain, Ordering::Relaxed);
-        self.signals.store(signals, Ordering::Relaxed);
         let asks = ASKS_FOR_KEYS.get(front.py())?.call1((front,))?;
-        self.asks.store(asks.is_truthy()?, Ordering::Relaxed);
-        self.generation.fetch_add(1, Ordering::Relaxed);
-        // What was set meanwhile is found out about next time.
-        if self.changes.load(Ordering::Relaxed) == changes {
-            self.version.store(version, Ordering::Relaxed);
-        }
+        let asks = asks.is_truthy()?;
+        let app = held_app(front)?;
+        self.current.end(front, &reading, true, || {
+            self.plain.store(plain, Ordering::Relaxed);
+            self.signals.store(signals, Ordering::Relaxed);
+            self.asks.store(asks, Ordering::Relaxed);
+            self.app.store(app, Ordering::Relaxed);
+            self.generation.fetch_add(1, Ordering::Relaxed);
+        });
         Ok(())
     }
+}
+
+/// Where the application is that was set up last. As long as the cache object holds it, nothing else can be there.
+fn held_app(front: &Bound<'_, CacheFront>) -> PyResult<usize> {
+    let py = front.py();
+    let attributes = front.getattr(intern!(py, "__dict__"))?;
+    let app = attributes.cast::<PyDict>()?.get_item(intern!(py, "app"))?;
+    Ok(app.map_or(0, |app| app.as_ptr().addr()))
 }
 
 /// The backend of an application's only cache.
@@ -227,8 +217,13 @@ fn only_cache<'py>(
     let Ok(caches) = extensions.get_item(intern!(py, "cache")) else {
         return Ok(None);
     };
-    let caches = caches.cast::<PyDict>()?;
-    Ok(caches.iter().next().filter(|_| caches.len() == 1))
+    // Another thread may be setting one up.
+    let mut only = None;
+    let count = ffi::dict_each(caches.cast::<PyDict>()?, |cache, backend| {
+        only = Some((cache, backend));
+        Ok::<_, PyErr>(())
+    })?;
+    Ok(only.filter(|_| count == 1))
 }
 
 /// Does an application's only cache send signals?

@@ -48,7 +48,7 @@ fn fraction_of(number: u64, fraction: u64) -> u64 {
 }
 
 /// Another one each time, and in a forked child others than in its parent and its parent's other children.
-fn random() -> u64 {
+pub(super) fn random() -> u64 {
     let drawn = DRAWN.fetch_add(1, Ordering::Relaxed);
     RANDOM.hash_one((process_number(), drawn))
 }

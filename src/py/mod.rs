@@ -3,6 +3,7 @@
 mod cached;
 mod clock;
 mod codec;
+mod current;
 mod daemon;
 mod errors;
 mod ffi;
@@ -23,8 +24,8 @@ mod weight;
 
 use pyo3::prelude::*;
 
-/// What Python sees as `flask_rustcache._native`.
-#[pymodule]
+/// What Python sees as `flask_rustcache._native`. It needs no global interpreter lock.
+#[pymodule(gil_used = false)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::claim(module.py())?;
     module.add_class::<cached::CachedFunction>()?;

@@ -2,8 +2,7 @@
 //!
 //! `serializer`, `default_timeout`, `clock` and the methods are ordinary Python attributes, so that subclasses,
 //! instances and tests may replace them at any time. Reading them on each call would cost more than
-//! the call, so a summary is kept. It is current as long as the class's version tag (CPython changes it
-//! with the class) is the one it was made under and no attribute of the instance was set since.
+//! the call, so a summary is kept; see `current.rs`.
 
 use std::sync::atomic::Ordering;
 
@@ -12,11 +11,11 @@ use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::clock::{Clock, Source};
-use super::ffi;
+use super::current::Current;
 use super::imports::SIMPLE_SERIALIZER;
 use super::store::Store;
 use super::timeout::Timeout;
-use crate::core::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
+use crate::core::sync::{AtomicBool, AtomicU8, AtomicU64};
 
 /// The methods that other methods must go through when a subclass or a patch overrides them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +53,7 @@ impl Overrides {
 
 /// The summary.
 pub(super) struct Settings {
-    /// The class version under which the summary was made; 0 = out of date.
-    version: AtomicU32,
-    /// Counts the changes of instance attributes, so that one made during a refresh is not lost.
-    changes: AtomicU32,
+    current: Current,
     overrides: AtomicU8,
     custom_serializer: AtomicBool,
     default_timeout: AtomicU64,
@@ -68,8 +64,7 @@ pub(super) struct Settings {
 impl Settings {
     pub(super) fn new() -> Self {
         Self {
-            version: AtomicU32::new(0),
-            changes: AtomicU32::new(0),
+            current: Current::default(),
             overrides: AtomicU8::new(0),
             custom_serializer: AtomicBool::new(false),
             default_timeout: AtomicU64::new(Timeout::Past.to_bits()),
@@ -80,15 +75,13 @@ impl Settings {
 
     /// An attribute of the instance was set or deleted.
     pub(super) fn touch(&self) {
-        self.changes.fetch_add(1, Ordering::Relaxed);
-        self.version.store(0, Ordering::Relaxed);
+        self.current.touch();
     }
 
     /// Makes sure that the summary tells the truth. Raises what reading the attributes raises.
     #[inline]
     pub(super) fn ensure(&self, store: &Bound<'_, Store>) -> PyResult<()> {
-        let version = self.version.load(Ordering::Relaxed);
-        if version != 0 && version == ffi::type_version(store) {
+        if self.current.is_so(store) {
             return Ok(());
         }
         self.refresh(store)
@@ -96,27 +89,29 @@ impl Settings {
 
     #[cold]
     fn refresh(&self, store: &Bound<'_, Store>) -> PyResult<()> {
-        let changes = self.changes.load(Ordering::Relaxed);
-        // The look-ups make CPython give the class a version, if it has none.
-        self.overrides.store(overrides(store)?.0, Ordering::Relaxed);
-        let version = ffi::type_version(store);
-        self.custom_serializer
-            .store(has_custom_serializer(store)?, Ordering::Relaxed);
-        self.default_timeout
-            .store(default_timeout(store)?.to_bits(), Ordering::Relaxed);
+        let reading = self.current.begin(store)?;
+        let overrides = overrides(store)?;
+        let custom_serializer = has_custom_serializer(store)?;
+        let default_timeout = default_timeout(store)?;
         self.refresh_clock(store)?;
-        if self.changes.load(Ordering::Relaxed) == changes && !has_computed(store)? {
-            self.version.store(version, Ordering::Relaxed);
-        }
+        let lasts = !has_computed(store)?;
+        self.current.end(store, &reading, lasts, || {
+            self.overrides.store(overrides.0, Ordering::Relaxed);
+            self.custom_serializer
+                .store(custom_serializer, Ordering::Relaxed);
+            self.default_timeout
+                .store(default_timeout.to_bits(), Ordering::Relaxed);
+        });
         Ok(())
     }
 
     /// Switches the clock if its source changed, or somebody set another one.
     fn refresh_clock(&self, store: &Bound<'_, Store>) -> PyResult<()> {
         let source = clock_source(store)?;
-        if self.clock_is_new.load(Ordering::Relaxed) || source != self.clock.source() {
-            self.clock.switch(store, source)?;
-            self.clock_is_new.store(false, Ordering::Relaxed);
+        let is_new = self.clock_is_new.swap(false, Ordering::Relaxed);
+        if is_new || source != self.clock.source() {
+            let switched = self.clock.switch(store, source);
+            return switched.inspect_err(|_| self.expect_clock());
         }
         Ok(())
     }

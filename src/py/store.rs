@@ -48,7 +48,11 @@ static STORES: AtomicU64 = AtomicU64::new(0);
 
 /// The native half of `RustCache`; use that. See `_native.pyi` for what each method promises.
 #[pyclass(frozen, subclass, module = "flask_rustcache._native")]
+#[repr(C)]
 pub(super) struct Store {
+    /// Keeps the rest off the cache line of the object's reference count, which on free-threaded builds every call
+    /// writes to: without it two threads reach a sixth less.
+    _apart: [u64; 16],
     core: OnceLock<core::Store<Stored>>,
     keys: KeyTable,
     vault: Vault,
@@ -75,6 +79,7 @@ impl Store {
         _kwargs: Option<&Bound<'_, PyDict>>,
     ) -> Self {
         Self {
+            _apart: [0; 16],
             core: OnceLock::new(),
             keys: KeyTable::new(py),
             vault: Vault::new(py),
@@ -192,8 +197,10 @@ impl Store {
 
     fn clear(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let this = slf.get();
-        let evicted = this.core()?.clear();
+        let core = this.core()?;
+        // First: what is computed under a version that it forgets comes too late for the store.
         this.records.clear();
+        let evicted = core.clear();
         forget_keys();
         this.bury(slf.py(), evicted);
         Ok(true)

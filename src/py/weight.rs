@@ -19,10 +19,6 @@ use super::imports::{GETSIZEOF, UUID};
 const COUNTS: usize = 16;
 /// What a table in Python takes for an object: two slots that may be half empty, a number, our own index.
 pub(super) const TABLE: usize = 256;
-/// A `float`.
-const FLOAT: usize = 24;
-/// An `int` of so many digits of 30 bits is this and four bytes for each.
-const INT: usize = 24;
 /// The most that an object can take, whatever its `__sizeof__` says: what a process can address. A few thousand
 /// such lies add up to no overflow.
 const MOST: usize = 1 << 47;
@@ -66,10 +62,11 @@ fn scalar_weight(object: &Bound<'_, PyAny>) -> Option<usize> {
             0x4000_0000..=0x0fff_ffff_ffff_ffff => 2,
             _ => 3,
         };
-        return Some(INT + 4 * digits);
+        // Of 30 bits each.
+        return Some(ffi::INT_HEADER + 4 * digits);
     }
     if object.is_exact_instance_of::<PyFloat>() {
-        return Some(FLOAT);
+        return Some(ffi::FLOAT_SIZE);
     }
     (object.is_none() || object.is_exact_instance_of::<PyBool>()).then_some(0)
 }

@@ -88,7 +88,8 @@ impl<'py> Call<'_, 'py> {
         }
         let bound = Store::bound(store);
         let mut memory = calls.memory.lock();
-        if !memory.state.is_of(generation, function) {
+        // The shape was looked at before the lock.
+        if !memory.state.is_of(generation, function) || *memory.state.shape != *shape {
             drop(memory);
             self.learn_shape(calls, function, generation)?;
             return self.make_key(to);
@@ -155,11 +156,15 @@ impl<'py> Call<'_, 'py> {
         function: &Bound<'py, PyFunction>,
         generation: u32,
     ) -> PyResult<Arc<Shape>> {
+        // First: what is set while its shape is looked at is noticed at the next call.
+        let mut parts = ffi::FunctionParts::of(function)?;
         let shape: Shape = self
             .decorated
             .call_method0(intern!(self.py(), "_shape"))?
             .extract()?;
-        let parts = ffi::FunctionParts::of(function, shape.is_all)?;
+        if !shape.is_all {
+            parts.let_defaults_go();
+        }
         let kind = match shape.is_easy() {
             Some(false) => EASY_SHAPE,
             Some(true) => OWNED_SHAPE,

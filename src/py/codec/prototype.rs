@@ -53,13 +53,14 @@ impl Node {
     fn from_dict(dict: &Bound<'_, PyDict>) -> PyResult<Self> {
         let py = dict.py();
         let mut inner = Vec::new();
-        // Only values are replaced, which leaves the dict's order and size as they are.
-        let mut position = 0;
-        while let Some((key, value)) = ffi::dict_next(dict, &mut position) {
+        ffi::dict_each(dict, |key, value| {
             if let Some(node) = Self::take_apart(&value)? {
-                dict.set_item(&key, py.None())?;
                 inner.push((key.unbind(), node));
             }
+            Ok::<_, PyErr>(())
+        })?;
+        for (key, _) in &inner {
+            dict.set_item(key.bind(py), py.None())?;
         }
         ffi::untrack(dict);
         Ok(Self::Dict {

@@ -1,5 +1,7 @@
 //! How many bytes Python objects take, near enough for a budget and far cheaper than asking each object.
 
+use std::convert::Infallible;
+
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
 
@@ -29,10 +31,11 @@ pub(super) fn set_size(set: &Bound<'_, PySet>) -> usize {
 
 /// A dict, its keys and its leaves; tables have a power of two of slots, two thirds of them usable.
 pub(super) fn dict_size(dict: &Bound<'_, PyDict>) -> usize {
-    let (mut position, mut leaves) = (0, 0);
-    while let Some((key, value)) = ffi::dict_next(dict, &mut position) {
+    let mut leaves = 0;
+    let Ok(_count) = ffi::dict_each(dict, |key, value| {
         leaves += leaf_size(&key) + leaf_size(&value);
-    }
+        Ok::<_, Infallible>(())
+    });
     let slots = (dict.len() * 3 / 2 + 1).next_power_of_two().max(8);
     let index = if slots > 128 { 4 * slots } else { slots };
     HEADER + 48 + 32 + index + slots * 2 / 3 * 24 + leaves

@@ -15,7 +15,7 @@ use crate::py::ffi;
 const DEEPEST: usize = 8;
 
 /// What of a function's parameters matters to the key of a call.
-#[derive(FromPyObject, Default)]
+#[derive(FromPyObject, Default, PartialEq)]
 pub(in crate::py) struct Shape {
     /// Does a key depend on nothing of the function that may change, its mutable defaults?
     pub(in crate::py) is_all: bool,
@@ -74,8 +74,7 @@ pub(in crate::py) fn write_call(
         return Ok(());
     };
     // Not by pyo3's iterator, which panics if a `repr` finds the dict and changes it.
-    let mut position = 0;
-    while let Some((name, value)) = ffi::dict_next(kwargs, &mut position) {
+    ffi::dict_each(kwargs, |name, value| {
         let name = name.cast::<PyString>()?.to_str()?;
         to.push(b"=");
         to.push_sized(name.as_bytes());
@@ -84,7 +83,8 @@ pub(in crate::py) fn write_call(
         } else {
             write(to, &value, 0)?;
         }
-    }
+        Ok::<_, PyErr>(())
+    })?;
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use super::Store;
 use super::engine::{Find, Terms};
 use crate::core::{Version, When};
 use crate::py::imports::FALLBACK_ARITHMETIC;
+use crate::py::jitter::random;
 use crate::py::settings::Overrides;
 use crate::py::value::Stored;
 
@@ -26,6 +27,8 @@ pub(super) enum Sign {
 /// How often it is tried before the result is stored in any case, as if it were new. Other threads
 /// never win so often in a row; a value whose own code writes the key at each attempt does.
 const MOST_ATTEMPTS: u32 = 1000;
+/// The longest time to stand back for, as a power of two: 2^10 turns are some 20 microseconds.
+const LONGEST: u32 = 10;
 
 /// What to do.
 struct By<'py> {
@@ -72,14 +75,24 @@ pub(super) fn change<'py>(
         return FALLBACK_ARITHMETIC.get(py)?.call1((slf, key, delta, sign));
     }
     let by = By { delta, sign };
-    for _ in 1..MOST_ATTEMPTS {
+    for attempts in 1..MOST_ATTEMPTS {
         if let Some(result) = attempt(slf, key, &by, false)? {
             return Ok(result);
         }
         py.check_signals()?;
+        stand_back(attempts);
     }
     let result = attempt(slf, key, &by, true)?;
     Ok(result.unwrap_or_else(|| py.None().into_bound(py)))
+}
+
+/// Lets others go first: the longer the oftener they were quicker, and at random, so that with any number of
+/// threads at once each has its turn.
+fn stand_back(attempts: u32) {
+    let most = 1 << attempts.min(LONGEST);
+    for _ in 0..random() % most {
+        std::hint::spin_loop();
+    }
 }
 
 /// One attempt; None if another thread was quicker. The last one wins in any case.

@@ -1,10 +1,12 @@
 //! Python objects to the compact form. No Python code runs here, so nothing changes under our hands
 //! but by the collector's finalisers and, on free-threaded builds, by other threads; both are noticed.
+//! There a list or a dict is locked while it is read, so that it is stored as it was at one moment.
 
 use std::collections::HashMap;
 
 use ahash::RandomState;
 use pyo3::prelude::*;
+use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::{Compact, MAX_DEPTH, tag};
@@ -22,10 +24,15 @@ const COMMON: isize = 8;
 /// References to an object that occurs once: its container's and our own.
 const SINGLE: isize = 2;
 
+/// How often a value is read that changes while it is read.
+const MOST_READINGS: usize = 8;
+
 /// Why a value has no compact form.
 enum Stop {
     /// Something in it is of no kind of ours: pickle may take it.
     Unsupported,
+    /// It changed while it was read: it is not stored half.
+    Changed,
     /// Python raised.
     Raised(PyErr),
 }
@@ -38,12 +45,17 @@ impl From<PyErr> for Stop {
 
 /// The compact form of a list, dict, set or tuple; None if it holds what only pickle can store.
 pub(in crate::py::codec) fn encode(value: &Bound<'_, PyAny>) -> PyResult<Option<Compact>> {
-    let mut encoder = Encoder::default();
-    match encoder.container(value, MAX_DEPTH, true) {
-        Ok(()) => Ok(Some(encoder.finish())),
-        Err(Stop::Unsupported) => Ok(None),
-        Err(Stop::Raised(error)) => Err(error),
+    for _ in 0..MOST_READINGS {
+        let mut encoder = Encoder::default();
+        match encoder.container(value, MAX_DEPTH, true) {
+            Ok(()) => return Ok(Some(encoder.finish())),
+            Err(Stop::Unsupported) => return Ok(None),
+            Err(Stop::Changed) => {}
+            Err(Stop::Raised(error)) => return Err(error),
+        }
     }
+    // It never stands still: pickle decides.
+    Ok(None)
 }
 
 /// Where an object that was met before stands.
@@ -117,16 +129,13 @@ impl<'py> Encoder<'py> {
         // A root may be referred to from within itself however few references it seems to have.
         let keep = root || ffi::reference_count(value) > SINGLE;
         if let Ok(dict) = value.cast_exact::<PyDict>() {
-            self.begin(value, tag::DICT, dict.len(), keep);
-            self.dict(dict, depth)
+            self.dict(dict, depth, keep)
         } else if let Ok(list) = value.cast_exact::<PyList>() {
-            self.begin(value, tag::LIST, list.len(), keep);
-            self.list(list, depth)
+            self.list(list, depth, keep)
         } else if let Ok(tuple) = value.cast_exact::<PyTuple>() {
             self.tuple(tuple, depth, keep)
         } else if let Ok(set) = value.cast_exact::<PySet>() {
-            self.begin(value, tag::SET, set.len(), keep);
-            self.set(set)
+            self.set(set, keep)
         } else if !root && immutable::is_leaf(value, depth)? {
             self.leaf(value);
             Ok(())
@@ -135,32 +144,40 @@ impl<'py> Encoder<'py> {
         }
     }
 
-    fn list(&mut self, list: &Bound<'py, PyList>, depth: usize) -> Result<(), Stop> {
-        let len = list.len();
-        for index in 0..len {
-            let item = list.get_item(index).map_err(|_| Stop::Unsupported)?;
-            self.value(&item, depth)?;
-        }
-        same_length(list.len(), len)
+    fn list(&mut self, list: &Bound<'py, PyList>, depth: usize, keep: bool) -> Result<(), Stop> {
+        with_critical_section(list.as_any(), || {
+            let len = list.len();
+            self.begin(list, tag::LIST, len, keep);
+            for index in 0..len {
+                let item = list.get_item(index).map_err(|_| Stop::Changed)?;
+                self.value(&item, depth)?;
+            }
+            same_length(list.len(), len)
+        })
     }
 
-    fn dict(&mut self, dict: &Bound<'py, PyDict>, depth: usize) -> Result<(), Stop> {
-        let (mut position, mut count) = (0, 0);
-        while let Some((key, value)) = ffi::dict_next(dict, &mut position) {
+    fn dict(&mut self, dict: &Bound<'py, PyDict>, depth: usize, keep: bool) -> Result<(), Stop> {
+        let len = dict.len();
+        self.begin(dict, tag::DICT, len, keep);
+        let count = ffi::dict_each(dict, |key, value| {
             self.hashable(&key, depth)?;
-            self.value(&value, depth)?;
-            count += 1;
-        }
-        same_length(dict.len(), count)
+            self.value(&value, depth)
+        })?;
+        same_length(len, count)?;
+        same_length(dict.len(), len)
     }
 
-    fn set(&mut self, set: &Bound<'py, PySet>) -> Result<(), Stop> {
-        let mut count = 0;
+    fn set(&mut self, set: &Bound<'py, PySet>, keep: bool) -> Result<(), Stop> {
+        let (len, mut count) = (set.len(), 0);
+        self.begin(set, tag::SET, len, keep);
         for item in set.as_any().try_iter()? {
-            self.hashable(&item?, MAX_DEPTH)?;
+            // An iterator over a set raises where the set's length changes, and nowhere else.
+            let item = item.map_err(|_| Stop::Changed)?;
+            self.hashable(&item, MAX_DEPTH)?;
             count += 1;
         }
-        same_length(set.len(), count)
+        same_length(len, count)?;
+        same_length(set.len(), len)
     }
 
     /// A tuple is numbered once it is complete, as it cannot be made before its items are.
@@ -331,11 +348,10 @@ fn address<T>(object: &Bound<'_, T>) -> usize {
     object.as_ptr() as usize
 }
 
-/// A container that changed while it was read is not stored half: pickle decides.
 fn same_length(now: usize, read: usize) -> Result<(), Stop> {
     if now == read {
         Ok(())
     } else {
-        Err(Stop::Unsupported)
+        Err(Stop::Changed)
     }
 }
