@@ -33,6 +33,7 @@ class Contestant:
         names: global names that the statements use.
         size: counts the entries.
         more: entries that it may hold beyond the number it is given.
+        late: entries beyond that, for a moment, until a thread of its own has looked after them.
         boundless: False where it has to be told how many entries it will hold.
         isolated: False where callers share one mutable object with the cache.
         note: what the reader must know to compare it.
@@ -47,6 +48,7 @@ class Contestant:
     names: Mapping[str, Any] = field(default_factory=dict)
     size: Callable[[Any], int] = len
     more: int = 0
+    late: int = 0
     boundless: bool = True
     isolated: bool = False
     note: str = BY_REFERENCE
@@ -131,6 +133,8 @@ def _theine() -> Contestant:
         set="c.set(k, v, ttl)",
         read=lambda cache, key: cache.get(key)[0],
         names={"ttl": timedelta(seconds=LIFETIME)},
+        # Its write buffer, which is left to the next call while the module's thread is at work.
+        late=16,
         boundless=False,
     )
 
