@@ -6,6 +6,7 @@ from contextlib import suppress
 
 import pytest
 from flask_rustcache import RustCache
+from flask_rustcache._threads import defer_reference_count
 from flask_rustcache.testing import ManualClock
 
 from ._apps import build
@@ -64,6 +65,11 @@ def test_the_global_lock_stays_off():
     """F3: importing the package does not turn it on."""
     code = "import sys, flask_rustcache; print(sys._is_gil_enabled())"
     assert run_child("-c", f"import os; os.environ.pop('PYTHON_GIL', None); {code}") == "False\n"
+
+
+def test_references_are_not_counted_where_they_need_not_be():
+    """F3: threads that use one cache do not wait for its reference count, where CPython can do without."""
+    assert defer_reference_count(RustCache()) is (FREE_THREADED and sys.version_info >= (3, 14))
 
 
 @in_child

@@ -55,17 +55,18 @@ def test_uwsgi_under_load(tmp_path, options):
         crowd[0].wait_for_another_worker({before["worker"]})
 
 
-@pytest.mark.skipif(FREE_THREADED, reason="granian 2.7 ends with errors there, whatever it served")
 @needs_reuse
 def test_granian_under_load(tmp_path):
     """E1, K1: workers of its own kind, whose threads are not Python's."""
     command = granian("--workers=2", "--blocking-threads=4")
-    with serving(command, tmp_path, pass_listener=False) as server:
+    # Without a global lock its workers are threads, and granian 2.7 panics once they ended, whatever it served.
+    bad, processes = (["Segmentation fault"], 1) if FREE_THREADED else (BAD, 2)
+    with serving(command, tmp_path, pass_listener=False, bad=bad) as server:
         server.wait_until_it_listens()
         crowd = visitors(server.port, 4)
         load(crowd, REQUESTS)
         assert [visitor.lost for visitor in crowd] == [0] * 4
-        assert len(set().union(*(visitor.workers for visitor in crowd))) == 2
+        assert len(set().union(*(visitor.workers for visitor in crowd))) == processes
 
 
 @needs_uwsgi

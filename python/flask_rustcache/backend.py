@@ -13,6 +13,7 @@ from flask_caching.backends.base import BaseCache
 from . import _config
 from ._fork import new_lock
 from ._native import Store
+from ._threads import defer_reference_count
 from ._view import CacheView
 
 if TYPE_CHECKING:
@@ -97,6 +98,7 @@ class RustCache(Store, BaseCache):
         )
         self._bound = bound
         self._set_jitter(_config.jitter(jitter, "jitter"))
+        defer_reference_count(self)
 
     @classmethod
     def factory(
