@@ -59,7 +59,7 @@ def test_uwsgi_under_load(tmp_path, options):
 def test_granian_under_load(tmp_path):
     """E1, K1: workers of its own kind, whose threads are not Python's."""
     command = granian("--workers=2", "--blocking-threads=4")
-    # Without a global lock its workers are threads, and granian 2.7 panics once they ended, whatever it served.
+    # Without a global lock its workers are threads; granian 2.7 panics when they end, whatever they served.
     bad, processes = (["Segmentation fault"], 1) if FREE_THREADED else (BAD, 2)
     with serving(command, tmp_path, pass_listener=False, bad=bad) as server:
         server.wait_until_it_listens()
