@@ -58,8 +58,9 @@ def test_runs_are_bounded(file):
 @each_workflow
 def test_every_python_that_is_promised_is_there(file):
     promised = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text("utf-8"))
-    job = load(file)["jobs"]["test" if file.stem == "test" else "wheel"]
-    assert job["strategy"]["matrix"]["python"] == promised
+    # The last without a global lock, too: in wheels, and tested by a job of its own.
+    name, more = ("test", []) if file.stem == "test" else ("wheel", [f"{promised[-1]}t"])
+    assert load(file)["jobs"][name]["strategy"]["matrix"]["python"] == [*promised, *more]
 
 
 def test_only_a_tag_that_was_pushed_is_published():
