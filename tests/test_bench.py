@@ -120,3 +120,16 @@ def test_a_part_of_the_benchmark_leaves_the_report_alone() -> None:
     kept = {path: path.read_bytes() for path in (BENCHES / "report").iterdir()}
     bench("run.py", "--quick", "--only", "import")
     assert {path: path.read_bytes() for path in (BENCHES / "report").iterdir()} == kept
+
+
+def test_one_slow_call_does_not_settle_the_length_of_a_sample() -> None:
+    """Else what is timed is single calls, all of them on cold memory: a table that grew made it so."""
+    code = """
+from measure import Lane, calibrate
+figures = iter([84e6])
+lane = Lane("grows once", lambda ops: next(figures, 100))
+calibrate(lane, 15_000_000)
+print(lane.ops)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=BENCHES, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == 150_000
