@@ -131,5 +131,7 @@ lane = Lane("grows once", lambda ops: next(figures, 100))
 calibrate(lane, 15_000_000)
 print(lane.ops)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=BENCHES, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=BENCHES, capture_output=True, text=True, check=True
+    )
     assert int(done.stdout) == 150_000
