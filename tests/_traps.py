@@ -12,6 +12,14 @@ from ._child import FREE_THREADED
 NEARLY_ALWAYS = (1, 0, 0) if FREE_THREADED else (1, 1, 1)
 
 
+class Lasting:
+    """Its end takes a while, in which other threads go on."""
+
+    def __del__(self, range=range):
+        for _ in range(300_000):
+            pass
+
+
 class BoomError(Exception):
     pass
 

@@ -1,7 +1,9 @@
 """Traps C10, C11 and what else may carry a fill away: greenlets, event loops, forks, the end."""
 
 import asyncio
+import itertools
 import os
+import sys
 import threading
 import warnings
 
@@ -9,6 +11,7 @@ import pytest
 
 from ._child import in_child, run_child
 from ._fills import PATIENCE, Crowd, Gate, follow, lead, shop
+from ._traps import Lasting
 
 GREENLETS = """
 from gevent import monkey
@@ -236,3 +239,27 @@ def test_daemon_threads_in_a_fill_at_the_end(caller):
         follow(page, 3)
     # They go on when the interpreter has begun to end, and are ended by it.
     gate.open()
+
+
+@in_child
+def test_daemon_threads_that_memoize_at_the_end():
+    """C1, B3: the same in the decorators' own code, at misses and after changes of the cache object."""
+    app, cache, _ = shop()
+    started = threading.Barrier(5)
+
+    @cache.memoize(60)
+    def double(number):
+        return 2 * number
+
+    def call_for_ever(first):
+        started.wait()
+        with app.app_context():
+            for number in itertools.count(first):
+                double(number)
+                cache.enable_signals = None
+
+    for first in range(4):
+        threading.Thread(target=call_for_ever, args=(first * 10**9,), daemon=True).start()
+    started.wait()
+    sys.setswitchinterval(1e-5)
+    sys.lasting = Lasting()

@@ -19,7 +19,7 @@ from flask_rustcache.testing import ManualClock
 
 from ._child import in_child, run_child
 from ._servers import gunicorn, serving
-from ._traps import VERBS, Number, check
+from ._traps import VERBS, Lasting, Number, check
 
 WORKERS = 8
 ROUNDS = 600
@@ -160,21 +160,43 @@ def test_use_at_the_interpreters_end(use, warm_up):
     assert run_child("-c", code) == "used"
 
 
-@pytest.mark.parametrize("what", ["text", "python code"])
+def set_and_get(cache, value):
+    cache.set("key", value)
+    cache.get("key")
+
+
+def after_a_change_of_settings(cache, value):
+    cache.default_timeout = 300
+    cache.get("key")
+
+
+def by_a_clock_of_python(cache, value):
+    cache.clock = ManualClock()
+    set_and_get(cache, value)
+
+
+#: What daemon threads do when the interpreter ends: in native code alone, or in Python code that it calls.
+FOR_EVER = {
+    "text": (set_and_get, "text"),
+    "python code": (set_and_get, Number(1)),
+    "settings": (after_a_change_of_settings, None),
+    "clock": (by_a_clock_of_python, "text"),
+}
+
+
+@pytest.mark.parametrize("what", FOR_EVER)
 @in_child
 def test_daemon_threads_at_the_interpreters_end(what):
     """B3: daemon threads that are in the middle of a call when the interpreter ends do no harm."""
-    cache = RustCache()
-    value = "text" if what == "text" else Number(1)
+    cache, (use, value) = RustCache(), FOR_EVER[what]
     started = threading.Barrier(5)
 
     def use_for_ever():
         started.wait()
         while True:
-            cache.set("key", value)
-            cache.get("key")
+            use(cache, value)
 
-    if what != "text":
+    if what == "python code":
         # Long enough that each thread is in here when it is made to wait.
         Number.hook = lambda: [None for _ in range(5_000)]
     for _ in range(4):
@@ -183,6 +205,7 @@ def test_daemon_threads_at_the_interpreters_end(what):
     # Time for some thousand changes of thread; how many makes no difference to what is asserted.
     sys.setswitchinterval(1e-5)
     sum(range(1_000_000))
+    sys.lasting = Lasting()
 
 
 def test_no_thread_is_started():

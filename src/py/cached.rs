@@ -13,7 +13,6 @@ mod miss;
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -23,6 +22,7 @@ use super::imports::{HTTP_EXCEPTION, METHOD_TYPE};
 use super::key::buffer::Buffer;
 use super::store::{Hit, Store};
 use crate::core::sync::{AtomicBool, AtomicU8, Ordering};
+use crate::py::once::intern;
 use keys::{KeyRule, Known};
 use miss::{Miss, own_entry};
 

@@ -8,11 +8,11 @@ use std::cell::RefCell;
 use std::sync::atomic::Ordering;
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
+use super::daemon::{call_function, call_method};
 use super::errors::Error;
+use super::once::{Once, intern};
 use crate::core::sync::AtomicI64;
 use crate::core::{Instant, coarse_now};
 
@@ -173,7 +173,7 @@ impl Drop for Asking {
 
 /// Is this a clock? Raises what the callable raises, or `TypeError` if it returns no finite number.
 pub(super) fn check_callable(clock: &Bound<'_, PyAny>) -> PyResult<()> {
-    seconds_to_nanos(&clock.call0()?).map(|_| ())
+    seconds_to_nanos(&call_function(clock, ())?).map(|_| ())
 }
 
 #[inline]
@@ -190,7 +190,7 @@ fn source_nanos(store: &Bound<'_, PyAny>, source: Source) -> PyResult<i64> {
     match source {
         Source::Native => Ok(native_nanos()),
         Source::Wall => seconds_to_nanos(&wall_time(store.py())?),
-        Source::Callable => seconds_to_nanos(&clock_attribute(store)?.call0()?),
+        Source::Callable => seconds_to_nanos(&call_function(&clock_attribute(store)?, ())?),
     }
 }
 
@@ -200,9 +200,9 @@ fn clock_attribute<'py>(store: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>
 
 /// `time.time()`, looked up now.
 pub(super) fn wall_time(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
-    static TIME: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
-    let module = TIME.get_or_try_init(py, || Ok::<_, PyErr>(py.import("time")?.unbind()))?;
-    module.bind(py).call_method0(intern!(py, "time"))
+    static TIME: Once<Py<PyModule>> = Once::new();
+    let module = TIME.get_or_make(|| Ok(py.import("time")?.unbind()))?;
+    call_method(module.bind(py), intern!(py, "time"), ())
 }
 
 /// Whole seconds and the fraction apart, so that adding whole seconds to a time is exact.

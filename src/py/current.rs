@@ -9,6 +9,7 @@ use pyo3::prelude::*;
 
 use super::ffi;
 use crate::core::sync::{AtomicU32, Mutex, Ordering};
+use crate::py::once::intern;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -45,11 +46,7 @@ impl Current {
     pub(super) fn begin(&self, object: &Bound<'_, PyAny>) -> PyResult<Reading> {
         let changes = *self.changes.lock();
         // The look-up makes CPython give the class a version, if it has none.
-        drop(
-            object
-                .get_type()
-                .getattr(pyo3::intern!(object.py(), "__doc__"))?,
-        );
+        drop(object.get_type().getattr(intern!(object.py(), "__doc__"))?);
         Ok(Reading {
             version: ffi::type_version(object),
             changes,

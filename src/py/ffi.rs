@@ -6,6 +6,7 @@
     reason = "thin wrappers over C API calls that pyo3 has no safe form of"
 )]
 
+use std::convert::Infallible;
 use std::mem::offset_of;
 // Not from `core::sync`: these words are CPython's.
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
@@ -61,6 +62,38 @@ pub(super) fn set_attribute(
     } else {
         Err(PyErr::fetch(object.py()))
     }
+}
+
+/// Is there no global interpreter lock? An object's header is larger then.
+pub(super) const FREE_THREADED: bool = size_of::<ffi::PyObject>() > 2 * size_of::<usize>();
+
+/// The items of a list at one moment, whatever other threads do to it.
+pub(super) fn list_items<'py>(list: &Bound<'py, PyList>) -> Vec<Bound<'py, PyAny>> {
+    let py = list.py();
+    let item_at = |index| {
+        // SAFETY: `list` is a live list that is longer than `index`: nothing in here waits, so that the critical
+        // section (the GIL on other builds) is not given up.
+        let item = unsafe { ffi::PyList_GET_ITEM(list.as_ptr(), index) };
+        // SAFETY: the list holds `item`, for the same reason.
+        unsafe { Bound::from_borrowed_ptr(py, item) }
+    };
+    with_critical_section(list.as_any(), || {
+        // SAFETY: `list` is a live list.
+        let len = unsafe { ffi::PyList_GET_SIZE(list.as_ptr()) };
+        (0..len).map(item_at).collect()
+    })
+}
+
+/// The items of a dict at one moment, whatever other threads do to it.
+pub(super) fn dict_items<'py>(
+    dict: &Bound<'py, PyDict>,
+) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
+    let mut items = Vec::with_capacity(dict.len());
+    let Ok(_count) = dict_each(dict, |key, value| {
+        items.push((key, value));
+        Ok::<_, Infallible>(())
+    });
+    items
 }
 
 /// Shows the items of a dict to `visit`, in order; how many there were. Stops at its first error, and returns it.

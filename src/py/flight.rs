@@ -15,18 +15,17 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use ahash::RandomState;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::daemon::call_python;
+use super::daemon::{call_function, call_method, call_python};
 use super::ffi;
 use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP};
 use super::key::text_bytes;
 use crate::core::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::core::{Instant, coarse_now};
-use claim::Fill;
-pub(super) use claim::{Claim, Place};
+use crate::py::once::intern;
+pub(super) use claim::{Claim, Fill, Place};
 
 /// For so long a key whose last fill stored nothing is not waited for: its callers run in parallel.
 const FRUITLESS_NANOS: u64 = 10_000_000_000;
@@ -269,7 +268,7 @@ fn land(py: Python<'_>, place: &Place, number: u64, fruitless: bool) {
 /// Lets the followers of a flight go. Out of every lock: this runs Python code.
 fn wake(py: Python<'_>, flight: Option<Flight>) {
     if let Some(event) = flight.and_then(|flight| flight.landed)
-        && let Err(error) = event.bind(py).call_method0(intern!(py, "set"))
+        && let Err(error) = call_method(event.bind(py), intern!(py, "set"), ())
     {
         error.write_unraisable(py, None);
     }
@@ -288,12 +287,12 @@ impl<'py> Follower<'py> {
             event: None,
             context,
         };
-        if IN_EVENT_LOOP.get(py)?.call0()?.is_truthy()? {
+        if call_function(IN_EVENT_LOOP.get(py)?, ())?.is_truthy()? {
             // Waiting would stop every other task of the loop, the leader perhaps among them.
             return Ok(Role::Alone);
         }
         // Late-bound: gevent patches it.
-        let made = py.import("threading")?.call_method0(intern!(py, "Event"))?;
+        let made = call_method(py.import("threading")?.as_any(), intern!(py, "Event"), ())?;
         let mut flights = FLIGHTS.lock();
         if let Some(flight) = flights.in_the_air.get_mut(place)
             && flight.number == number

@@ -3,14 +3,15 @@
 
 use std::sync::atomic::Ordering;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::current::Current;
+use super::daemon::{call_function, call_method};
 use super::ffi;
 use super::imports::{ASKS_FOR_KEYS, CURRENT_APP, CURRENT_REQUEST, IS_PLAIN};
 use crate::core::sync::{AtomicBool, AtomicU32, AtomicUsize};
+use crate::py::once::intern;
 
 /// How often any store was emptied: what was remembered of keys is then of no use.
 static CLEARS: AtomicU32 = AtomicU32::new(0);
@@ -170,8 +171,8 @@ impl CacheFront {
         };
         let reading = self.current.begin(front)?;
         let signals = is_set("enable_signals")?;
-        let plain = IS_PLAIN.get(front.py())?.call1((front,))?.is_truthy()?;
-        let asks = ASKS_FOR_KEYS.get(front.py())?.call1((front,))?;
+        let plain = call_function(IS_PLAIN.get(front.py())?, (front,))?.is_truthy()?;
+        let asks = call_function(ASKS_FOR_KEYS.get(front.py())?, (front,))?;
         let asks = asks.is_truthy()?;
         let app = held_app(front)?;
         self.current.end(front, &reading, true, || {
@@ -205,7 +206,7 @@ fn only_backend<'py>(
     {
         return Ok(backend);
     }
-    front.call_method0(intern!(front.py(), "_find_backend"))
+    call_method(front, intern!(front.py(), "_find_backend"), ())
 }
 
 /// An application's cache and its backend, if it has just one.

@@ -1,14 +1,15 @@
 //! The one table of Python names that the boundary imports: all of them when a store is set up.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDelta;
+
+use super::once::Once;
 
 /// `module.name`, imported at the first use and kept.
 pub(super) struct Imported {
     module: &'static str,
     name: &'static str,
-    cell: PyOnceLock<Py<PyAny>>,
+    cell: Once<Py<PyAny>>,
 }
 
 impl Imported {
@@ -16,16 +17,16 @@ impl Imported {
         Self {
             module,
             name,
-            cell: PyOnceLock::new(),
+            cell: Once::new(),
         }
     }
 
     /// The object. Raises what the import or the attribute look-up raises.
     #[inline]
     pub(super) fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
-        let object = self.cell.get_or_try_init(py, || {
-            Ok::<_, PyErr>(py.import(self.module)?.getattr(self.name)?.unbind())
-        })?;
+        let object = self
+            .cell
+            .get_or_make(|| Ok(py.import(self.module)?.getattr(self.name)?.unbind()))?;
         Ok(object.bind(py))
     }
 

@@ -10,8 +10,9 @@ pub(super) mod table;
 
 use std::borrow::Cow;
 
-use pyo3::intern;
 use pyo3::prelude::*;
+
+use crate::py::once::intern;
 use pyo3::types::{PyBytes, PyString};
 
 /// The first byte of a numbered key. No UTF-8, surrogates included, begins with it.

@@ -13,6 +13,7 @@ mod imports;
 mod interpreter;
 mod jitter;
 mod key;
+mod once;
 mod prototypes;
 mod remembered;
 mod settings;
@@ -28,6 +29,8 @@ use pyo3::prelude::*;
 #[pymodule(gil_used = false)]
 fn _native(module: &Bound<'_, PyModule>) -> PyResult<()> {
     interpreter::claim(module.py())?;
+    // What is made at a first use, another thread may fork in the middle of.
+    module.py().get_type::<flight::Fill>();
     module.add_class::<cached::CachedFunction>()?;
     module.add_class::<front::CacheFront>()?;
     module.add_class::<store::Store>()?;

@@ -7,15 +7,16 @@
 use std::sync::atomic::Ordering;
 
 use pyo3::exceptions::PyAttributeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use super::clock::{Clock, Source};
 use super::current::Current;
+use super::daemon::call_method;
 use super::imports::SIMPLE_SERIALIZER;
 use super::store::Store;
 use super::timeout::Timeout;
 use crate::core::sync::{AtomicBool, AtomicU8, AtomicU64};
+use crate::py::once::intern;
 
 /// The methods that other methods must go through when a subclass or a patch overrides them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub(super) struct Settings {
     overrides: AtomicU8,
     custom_serializer: AtomicBool,
     default_timeout: AtomicU64,
+    /// Does the class compute one of the two? Then they are asked for again wherever they are wanted.
+    computed: AtomicBool,
     clock_is_new: AtomicBool,
     pub(super) clock: Clock,
 }
@@ -68,6 +71,7 @@ impl Settings {
             overrides: AtomicU8::new(0),
             custom_serializer: AtomicBool::new(false),
             default_timeout: AtomicU64::new(Timeout::Past.to_bits()),
+            computed: AtomicBool::new(false),
             clock_is_new: AtomicBool::new(true),
             clock: Clock::new(),
         }
@@ -94,8 +98,9 @@ impl Settings {
         let custom_serializer = has_custom_serializer(store)?;
         let default_timeout = default_timeout(store)?;
         self.refresh_clock(store)?;
-        let lasts = !has_computed(store)?;
-        self.current.end(store, &reading, lasts, || {
+        let computed = has_computed(store)?;
+        self.current.end(store, &reading, !computed, || {
+            self.computed.store(computed, Ordering::Relaxed);
             self.overrides.store(overrides.0, Ordering::Relaxed);
             self.custom_serializer
                 .store(custom_serializer, Ordering::Relaxed);
@@ -127,16 +132,32 @@ impl Settings {
         Overrides(self.overrides.load(Ordering::Relaxed))
     }
 
-    /// Do values go through a serializer that is not cachelib's own default?
+    /// Do values go through a serializer that is not cachelib's own default? Raises what reading it raises.
     #[inline]
-    pub(super) fn custom_serializer(&self) -> bool {
-        self.custom_serializer.load(Ordering::Relaxed)
+    pub(super) fn custom_serializer(&self, store: &Bound<'_, Store>) -> PyResult<bool> {
+        if self.computed.load(Ordering::Relaxed) {
+            return has_custom_serializer(store);
+        }
+        Ok(self.custom_serializer.load(Ordering::Relaxed))
     }
 
-    /// What `timeout=None` means.
+    /// What a timeout means; None is the default. Raises what reading that raises, or `TypeError` for no timeout.
     #[inline]
-    pub(super) fn default_timeout(&self) -> Timeout {
-        Timeout::from_bits(self.default_timeout.load(Ordering::Relaxed))
+    pub(super) fn timeout(
+        &self,
+        store: &Bound<'_, Store>,
+        given: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Timeout> {
+        given.map_or_else(|| self.default_timeout(store), Timeout::from_python)
+    }
+
+    #[inline]
+    fn default_timeout(&self, store: &Bound<'_, Store>) -> PyResult<Timeout> {
+        if self.computed.load(Ordering::Relaxed) {
+            return default_timeout(store);
+        }
+        let bits = self.default_timeout.load(Ordering::Relaxed);
+        Ok(Timeout::from_bits(bits))
     }
 }
 
@@ -189,8 +210,10 @@ fn clock_source(store: &Bound<'_, Store>) -> PyResult<Source> {
     if !store.getattr(intern!(py, "clock"))?.is_none() {
         return Ok(Source::Callable);
     }
-    let wall: bool = store
-        .call_method0(intern!(py, "_follows_wall_clock"))?
-        .extract()?;
-    Ok(if wall { Source::Wall } else { Source::Native })
+    let wall = call_method(store, intern!(py, "_follows_wall_clock"), ())?;
+    Ok(if wall.extract()? {
+        Source::Wall
+    } else {
+        Source::Native
+    })
 }

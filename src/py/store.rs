@@ -22,10 +22,10 @@ use std::sync::{Arc, OnceLock};
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use super::daemon::call_method;
 use super::errors::Error;
 use super::ffi;
 use super::front::forget_keys;
@@ -40,6 +40,7 @@ use super::value::Stored;
 use super::vault::Vault;
 use crate::core::sync::{AtomicBool, AtomicU64, Ordering};
 use crate::core::{self, StoreConfig};
+use crate::py::once::intern;
 use arithmetic::Delta;
 use engine::Find;
 use records::Records;
@@ -287,9 +288,7 @@ impl Store {
             .overrides()
             .any(Overrides::HAS, Overrides::HAS)
         {
-            return slf
-                .call_method1(intern!(slf.py(), "has"), (key,))?
-                .is_truthy();
+            return call_method(slf, intern!(slf.py(), "has"), (key,))?.is_truthy();
         }
         Self::has(slf, key)
     }

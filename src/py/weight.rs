@@ -8,12 +8,13 @@ use std::collections::HashSet;
 
 use ahash::RandomState;
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyFloat, PyFrozenSet, PyInt, PyString, PyTuple};
 
+use super::daemon::call_function;
 use super::ffi;
 use super::imports::{GETSIZEOF, UUID};
+use crate::py::once::intern;
 
 /// What reference counting adds to a value that is not of Python's making: two counts.
 const COUNTS: usize = 16;
@@ -122,7 +123,7 @@ impl<'py> Weigher<'py> {
 /// What `sys.getsizeof` says, at most [`MOST`]. A `__sizeof__` that fails is told of, and weighs nothing.
 fn size_of_object(object: &Bound<'_, PyAny>) -> PyResult<usize> {
     let py = object.py();
-    let size = GETSIZEOF.get(py)?.call1((object,));
+    let size = call_function(GETSIZEOF.get(py)?, (object,));
     match size.and_then(|size| size.extract()) {
         Err(error) if error.is_instance_of::<PyException>(py) => {
             error.write_unraisable(py, Some(object));

@@ -1,16 +1,17 @@
 //! How the key of a call is made from its arguments: once by Python, and then found by the call's bytes.
 
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFunction, PyString};
 
 use super::Call;
 use super::keys::{KeyRule, Known};
 use crate::core::sync::{Arc, AtomicU8, Mutex, Ordering};
+use crate::py::daemon::call_method;
 use crate::py::ffi;
 use crate::py::key::buffer::Buffer;
 use crate::py::key::call::{Shape, write_call};
+use crate::py::once::intern;
 use crate::py::remembered::Memory;
 use crate::py::store::Store;
 
@@ -117,17 +118,33 @@ impl<'py> Call<'_, 'py> {
         }
     }
 
-    /// Remembers the new key of a call that had another one.
-    pub(super) fn remember_anew(&self, key: &Buffer, store: &Bound<'py, Store>) -> PyResult<()> {
-        let (Some(KeyRule::Call(calls)), mut written) = (&self.this.rule, Buffer::new()) else {
+    /// The parameters of the function as it was when it was last looked at: another object after each change of it.
+    pub(super) fn known_shape(&self) -> Option<Arc<Shape>> {
+        match &self.this.rule {
+            Some(KeyRule::Call(calls)) => Some(Arc::clone(&calls.memory.lock().state.shape)),
+            _ => None,
+        }
+    }
+
+    /// Remembers the new key of a call that had another one, unless the function has changed since its shape was that.
+    pub(super) fn remember_anew(
+        &self,
+        key: &Buffer,
+        store: &Bound<'py, Store>,
+        shape: Option<&Arc<Shape>>,
+    ) -> PyResult<()> {
+        let (Some(KeyRule::Call(calls)), Some(shape)) = (&self.this.rule, shape) else {
             return Ok(());
         };
-        let shape = Arc::clone(&calls.memory.lock().state.shape);
+        let mut written = Buffer::new();
         written.push(&Store::number(store).to_le_bytes());
         written.push_sized(b"");
-        if self.write_arguments(&mut written, &shape, false)? {
+        if self.write_arguments(&mut written, shape, false)? {
             let bound = Store::bound(store);
-            calls.memory.lock().remember(&written, key, bound);
+            let mut memory = calls.memory.lock();
+            if Arc::ptr_eq(&memory.state.shape, shape) {
+                memory.remember(&written, key, bound);
+            }
         }
         Ok(())
     }
@@ -158,10 +175,8 @@ impl<'py> Call<'_, 'py> {
     ) -> PyResult<Arc<Shape>> {
         // First: what is set while its shape is looked at is noticed at the next call.
         let mut parts = ffi::FunctionParts::of(function)?;
-        let shape: Shape = self
-            .decorated
-            .call_method0(intern!(self.py(), "_shape"))?
-            .extract()?;
+        let shape = call_method(self.decorated.as_any(), intern!(self.py(), "_shape"), ())?;
+        let shape: Shape = shape.extract()?;
         if !shape.is_all {
             parts.let_defaults_go();
         }

@@ -1,7 +1,6 @@
 //! How the key of a call is made: from the request, if it is a view's. Keys that are made from the arguments have
 //! a file of their own, `calls.rs`.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
@@ -10,6 +9,7 @@ use super::{Call, Plan};
 use crate::core::sync::{Mutex, Ordering};
 use crate::py::imports::{FLASK_REQUEST, MADE_KEY};
 use crate::py::key::buffer::Buffer;
+use crate::py::once::intern;
 use crate::py::remembered::Memory;
 use crate::py::store::Store;
 

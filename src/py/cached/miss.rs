@@ -2,15 +2,16 @@
 //! still wanted then; the others wait, once, and look again.
 
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
 use super::keys::{Known, parts_of};
 use super::{Call, Found, Sought};
+use crate::py::daemon::call_method;
 use crate::py::flight::{Caller, Claim, Filling, Place, Role};
 use crate::py::key::buffer::Buffer;
 use crate::py::key::text_bytes;
+use crate::py::once::intern;
 use crate::py::store::{InUse, OutTicket, Store, TagName, names_of};
 
 /// What was not found.
@@ -60,14 +61,14 @@ impl<'py> Call<'_, 'py> {
                 PyString::new(self.py(), &String::from_utf8_lossy(key.bytes())).into_any()
             }
             Known::Key => {
-                let mut anew = Buffer::new();
+                let (mut anew, shape) = (Buffer::new(), self.known_shape());
                 let made = match self.make_key(&mut anew)? {
                     Known::Made(made) => made,
                     Known::Odd(made) => return Ok(Sought::Odd(made, alone)),
                     Known::Key | Known::None => return Ok(Sought::Uncacheable),
                 };
                 if anew.bytes() != key.bytes() {
-                    self.remember_anew(&anew, store)?;
+                    self.remember_anew(&anew, store, shape.as_ref())?;
                     if !alone && let Some(found) = self.look(store, anew.bytes(), &mut alone)? {
                         own_entry(store, anew.bytes(), &made)?;
                         return Ok(Sought::Found(found));
@@ -199,11 +200,8 @@ impl<'py> Call<'_, 'py> {
         if miss.alone || self.this.plan.single_flight == Some(false) {
             return Ok(Some((caller, Role::Alone, 0.0)));
         }
-        let patience: Option<f64> = self
-            .decorated
-            .call_method0(intern!(py, "_patience"))?
-            .extract()?;
-        let Some(patience) = patience else {
+        let patience = call_method(self.decorated.as_any(), intern!(py, "_patience"), ())?;
+        let Some(patience) = patience.extract::<Option<f64>>()? else {
             return Ok(Some((caller, Role::Alone, 0.0)));
         };
         // Whoever runs the function for an answer that nobody wants any more is not waited for.

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use ahash::RandomState;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyBool, PyBytes, PyComplex, PyDate, PyDateTime, PyDelta, PyFloat, PyFrozenSet, PyInt, PyString,
@@ -12,6 +11,7 @@ use pyo3::types::{
 
 use crate::py::ffi;
 use crate::py::imports::{DECIMAL, MARKUP, TIMEZONE, UTC, UUID};
+use crate::py::once::intern;
 
 /// How deep tuples and frozensets may nest and still be shared; deeper ones are pickled.
 const MAX_DEPTH: usize = 64;

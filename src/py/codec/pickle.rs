@@ -1,12 +1,12 @@
 //! Everything that has no better way: pickle, at its highest protocol, as SimpleCache does.
 
 use pyo3::exceptions::PyException;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::py::daemon::call_python;
 use crate::py::imports::{PICKLE_DUMPS, PICKLE_LOADS, PICKLE_PROTOCOL};
+use crate::py::once::intern;
 
 /// Pickles a value.
 ///

@@ -4,13 +4,14 @@
 //! out (None); a copy is the container's own shallow copy with fresh inner copies put in. The blanked
 //! containers hold nothing that could reach back, so they are taken out of the collector's sight.
 
-use pyo3::intern;
+use std::sync::OnceLock;
+
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PySet, PyTuple};
 
 use super::size::{dict_size, list_size, set_size, tuple_size};
 use crate::py::ffi;
+use crate::py::once::intern;
 
 /// One container of the tree, and the containers within it by position or key.
 pub(super) enum Node {
@@ -182,6 +183,6 @@ fn copy_tuple<'py>(
 /// Up to 3.13 a dict comes under the collector's eyes when the first container is put in; from 3.14 on
 /// it is there from birth, and a copy takes after the blank, which is not.
 fn dicts_are_always_tracked(py: Python<'_>) -> bool {
-    static ANSWER: PyOnceLock<bool> = PyOnceLock::new();
-    *ANSWER.get_or_init(py, || py.version_info() >= (3, 14))
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| py.version_info() >= (3, 14))
 }

@@ -5,12 +5,12 @@
 
 use std::sync::Arc;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use super::container::Copied;
 use crate::py::imports::{CACHED_RESPONSE, FLASK_RESPONSE, HEADERS, Imported, WERKZEUG_RESPONSE};
+use crate::py::once::intern;
 use crate::py::prototypes::Budget;
 use crate::py::weight::counted;
 

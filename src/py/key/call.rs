@@ -4,12 +4,13 @@
 //! It tells apart whatever Flask-Caching's own key may tell apart, and more (`f(1)` and `f(a=1)`), and stands
 //! for nothing but the way to that key. Objects of other types count by their `repr`, as in that key.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use super::buffer::Buffer;
+use crate::py::daemon::call_function;
 use crate::py::ffi;
+use crate::py::once::intern;
 
 /// Tuples in tuples deeper than this count by their `repr`.
 const DEEPEST: usize = 8;
@@ -94,7 +95,7 @@ fn write_owner(to: &mut Buffer, owner: &Bound<'_, PyAny>) -> PyResult<()> {
     to.push(b"S");
     let identify = owner.getattr_opt(intern!(py, "__caching_id__"))?;
     if let Some(identify) = identify.filter(|identify| !identify.is_none()) {
-        return write_text_of(to, &identify.call0()?);
+        return write_text_of(to, &call_function(&identify, ())?);
     }
     write_repr(to, owner)
 }

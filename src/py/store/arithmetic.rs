@@ -12,6 +12,7 @@ use pyo3::types::PyInt;
 use super::Store;
 use super::engine::{Find, Terms};
 use crate::core::{Version, When};
+use crate::py::daemon::call_function;
 use crate::py::imports::FALLBACK_ARITHMETIC;
 use crate::py::jitter::random;
 use crate::py::settings::Overrides;
@@ -72,7 +73,7 @@ pub(super) fn change<'py>(
         .any(Overrides::GET, Overrides::SET)
     {
         let sign = if sign == Sign::Plus { 1 } else { -1 };
-        return FALLBACK_ARITHMETIC.get(py)?.call1((slf, key, delta, sign));
+        return call_function(FALLBACK_ARITHMETIC.get(py)?, (slf, key, delta, sign));
     }
     let by = By { delta, sign };
     for attempts in 1..MOST_ATTEMPTS {

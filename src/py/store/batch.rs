@@ -1,7 +1,6 @@
 //! The verbs that store, and those for many keys: one native call, unless a subclass overrides what they are
 //! made of.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
@@ -9,8 +8,10 @@ use super::Store;
 use super::engine::Terms;
 use super::tags::names_of;
 use crate::core::When;
+use crate::py::daemon::{call_function, call_method};
 use crate::py::errors::Error;
 use crate::py::imports::{FALLBACK_ADD, FALLBACK_SET_MANY};
+use crate::py::once::intern;
 use crate::py::settings::Overrides;
 
 /// `get_many`: a value or None for each key.
@@ -90,10 +91,8 @@ pub(super) fn add(
         .overrides()
         .any(Overrides::HAS, Overrides::SET)
     {
-        return FALLBACK_ADD
-            .get(slf.py())?
-            .call1((slf, key, value, timeout, tags))?
-            .extract();
+        let arguments = (slf, key, value, timeout, tags);
+        return call_function(FALLBACK_ADD.get(slf.py())?, arguments)?.extract();
     }
     let tags = tags.map_or_else(|| Ok(Vec::new()), names_of)?;
     let terms = Terms {
@@ -119,9 +118,7 @@ pub(super) fn set_many<'py>(
         .overrides()
         .any(Overrides::SET, Overrides::SET)
     {
-        return FALLBACK_SET_MANY
-            .get(py)?
-            .call1((slf, mapping, timeout, tags));
+        return call_function(FALLBACK_SET_MANY.get(py)?, (slf, mapping, timeout, tags));
     }
     let tags = tags.map_or_else(|| Ok(Vec::new()), names_of)?;
     let terms = Terms {
@@ -130,7 +127,7 @@ pub(super) fn set_many<'py>(
         when: When::Always,
     };
     let stored = PyList::empty(py);
-    for item in mapping.call_method0(intern!(py, "items"))?.try_iter()? {
+    for item in call_method(mapping, intern!(py, "items"), ())?.try_iter()? {
         let (key, value) = pair(&item?)?;
         let placed = Store::put(slf, &key, &value, terms)?;
         if !placed.refused {

@@ -1,7 +1,6 @@
 //! What the verbs are made of: the way of a key and a value into the core and out of it.
 
 use pyo3::exceptions::PyRuntimeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyString, PyTuple};
 
@@ -10,13 +9,13 @@ use super::tags::TagName;
 use super::weight::Placed;
 use crate::core::{self, Evicted, Instant, Offer, When};
 use crate::py::clock::{self, Source};
-use crate::py::daemon::call_python;
+use crate::py::daemon::call_function;
 use crate::py::ffi;
 use crate::py::flight::fill_to_store_for;
 use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
 use crate::py::key::{number_bytes, number_of, plain_text, unusual_text};
-use crate::py::timeout::Timeout;
+use crate::py::once::intern;
 use crate::py::value::{self, Stored};
 
 /// What to do for a key that is no str and has no number yet.
@@ -156,20 +155,20 @@ impl Store {
         };
         let serializer = slf.getattr(intern!(py, "serializer"))?;
         let loads = serializer.getattr(intern!(py, "loads"))?;
-        call_python(&loads, &(dumped,).into_pyobject(py)?, None).map(Some)
+        call_function(&loads, (dumped,)).map(Some)
     }
 
     /// What is stored for a value, by the store's serializer.
     #[inline]
     pub(super) fn encode(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Stored> {
         let this = slf.get();
-        if !this.settings.custom_serializer() {
+        if !this.settings.custom_serializer(slf)? {
             return value::encode(value);
         }
         let py = slf.py();
         let serializer = slf.getattr(intern!(py, "serializer"))?;
         let dumps = serializer.getattr(intern!(py, "dumps"))?;
-        let dumped = call_python(&dumps, &(value,).into_pyobject(py)?, None)?;
+        let dumped = call_function(&dumps, (value,))?;
         if dumped.is_exact_instance_of::<PyBytes>() || dumped.is_exact_instance_of::<PyString>() {
             return Ok(Stored::Serialized(dumped.unbind()));
         }
@@ -185,7 +184,7 @@ impl Store {
         terms: Terms<'_, '_>,
     ) -> PyResult<Placed> {
         let (this, py, when) = (slf.get(), slf.py(), terms.when);
-        let timeout = this.timeout(terms.timeout)?;
+        let timeout = this.settings.timeout(slf, terms.timeout)?;
         let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
         let unclaimed = this.vault.hold(py, stored.foreign());
         let now = this.settings.clock.now(slf.as_any())?;
@@ -196,7 +195,7 @@ impl Store {
         if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
             return Ok(Placed::known(stored));
         }
-        let weight = match this.plain_weight(key, value) {
+        let weight = match Self::plain_weight(key, &stored) {
             Some(weight) => weight,
             None => this.weigh(key, &stored)?,
         };
@@ -273,11 +272,6 @@ impl Store {
             found
         })?;
         Ok(Self::remove_record(slf, key, now) || found)
-    }
-
-    #[inline]
-    pub(super) fn timeout(&self, timeout: Option<&Bound<'_, PyAny>>) -> PyResult<Timeout> {
-        timeout.map_or_else(|| Ok(self.settings.default_timeout()), Timeout::from_python)
     }
 
     /// Runs an operation of the core under the key's bytes. It buries what the core gives back itself:
@@ -381,10 +375,8 @@ impl Store {
         let arguments: Vec<_> = std::iter::once(slf.as_any().clone())
             .chain(arguments)
             .collect();
-        BASE_CACHE
-            .get(slf.py())?
-            .getattr(method)?
-            .call1(PyTuple::new(slf.py(), arguments)?)
+        let method = BASE_CACHE.get(slf.py())?.getattr(method)?;
+        call_function(&method, PyTuple::new(slf.py(), arguments)?)
     }
 }
 

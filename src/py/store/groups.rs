@@ -83,7 +83,7 @@ pub(super) fn touch(
 ) -> PyResult<bool> {
     let this = slf.get();
     this.settings.ensure(slf)?;
-    let given = this.timeout(timeout)?;
+    let given = this.settings.timeout(slf, timeout)?;
     let now = Store::begin(slf)?;
     let Some(lifetime) = this.jitter.shorten(given).lifetime(now) else {
         return Store::remove(slf, key, now);

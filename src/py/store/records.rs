@@ -55,6 +55,8 @@ pub(super) struct Records {
     by_version: Mutex<HashMap<String, Box<[u8]>, RandomState>>,
     /// The earliest deadline of any, in nanoseconds; 0 = there is none.
     due: AtomicU64,
+    /// Locked while that is found out.
+    watching: Mutex<()>,
 }
 
 impl Records {
@@ -111,6 +113,8 @@ impl Records {
 
     /// Lifetimes have changed.
     pub(super) fn watch_due(&self) {
+        // Else who found out earlier might say so later.
+        let _watching = self.watching.lock();
         let due = self.get().map_or(Instant::NEVER, core::Store::next_due);
         let nanos = if due == Instant::NEVER {
             0

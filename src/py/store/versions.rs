@@ -109,11 +109,16 @@ impl Store {
             version: left.unwrap_or_else(|| version.into()),
             of_instance,
         };
+        let own = record.version.clone();
+        // First: whoever drops the record takes that back.
+        slf.get().records.has_version(&own, key);
         let made = records.insert(key, record, lifetime, now, When::IfAbsent);
         slf.get().bury_records(slf.py(), made.evicted);
         let records = &slf.get().records;
-        let version = records.version(key, now).unwrap_or_else(|| version.into());
-        records.has_version(&version, key);
+        let version = records.version(key, now).unwrap_or_else(|| own.clone());
+        if version != own {
+            records.had_version(&own);
+        }
         records.watch_due();
         if is_left {
             slf.get().tag_entries_of(slf.py(), &version, now)?;
@@ -211,7 +216,7 @@ impl Store {
         let Some(records) = this.records.get() else {
             return Ok(());
         };
-        let lifetime = this.timeout(timeout)?.lifetime(now);
+        let lifetime = this.settings.timeout(slf, timeout)?.lifetime(now);
         let ticket = records.ticket(key, &[]);
         let held = records.peek(key, now, |record, _| record.clone());
         if let (Some(lifetime), Some(record)) = (lifetime, held) {

@@ -6,6 +6,7 @@ use pyo3::types::PyString;
 use super::Store;
 use crate::core::Inserted;
 use crate::core::sync::Ordering;
+use crate::py::daemon::call_function;
 use crate::py::errors::Error;
 use crate::py::ffi;
 use crate::py::imports::REFUSED;
@@ -36,13 +37,12 @@ impl Placed {
 impl Store {
     /// What a str takes under a str, if that is easily told.
     #[inline]
-    pub(super) fn plain_weight(
-        &self,
-        key: &Bound<'_, PyAny>,
-        value: &Bound<'_, PyAny>,
-    ) -> Option<usize> {
-        let text = value.cast_exact::<PyString>().ok()?;
-        if self.settings.custom_serializer() || !key.is_exact_instance_of::<PyString>() {
+    pub(super) fn plain_weight(key: &Bound<'_, PyAny>, stored: &Stored) -> Option<usize> {
+        let Stored::Shared(object) = stored else {
+            return None;
+        };
+        let text = object.bind(key.py()).cast_exact::<PyString>().ok()?;
+        if !key.is_exact_instance_of::<PyString>() {
             return None;
         }
         ffi::ascii_size(text)
@@ -101,7 +101,7 @@ impl Store {
             return Ok(());
         }
         let max_bytes = this.core()?.max_weight();
-        REFUSED.get(slf.py())?.call1((key, weight, max_bytes))?;
+        call_function(REFUSED.get(slf.py())?, (key, weight, max_bytes))?;
         Ok(())
     }
 

@@ -1,17 +1,18 @@
 //! Python objects to the compact form. No Python code runs here, so nothing changes under our hands
-//! but by the collector's finalisers and, on free-threaded builds, by other threads; both are noticed.
-//! There a list or a dict is locked while it is read, so that it is stored as it was at one moment.
+//! but by the collector's finalisers, which is noticed, and on free-threaded builds by other threads. There each
+//! container's items are taken out at one moment, under its lock, and then looked at: a lock is given up
+//! wherever another one has to be waited for.
 
 use std::collections::HashMap;
 
 use ahash::RandomState;
 use pyo3::prelude::*;
-use pyo3::sync::critical_section::with_critical_section;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PySet, PyString, PyTuple};
 
 use super::{Compact, MAX_DEPTH, tag};
 use crate::py::codec::immutable;
 use crate::py::ffi;
+use crate::py::once::intern;
 
 /// Longer str and bytes are kept by reference: the object's header is small beside them, and a hit
 /// need not copy them.
@@ -145,39 +146,60 @@ impl<'py> Encoder<'py> {
     }
 
     fn list(&mut self, list: &Bound<'py, PyList>, depth: usize, keep: bool) -> Result<(), Stop> {
-        with_critical_section(list.as_any(), || {
-            let len = list.len();
-            self.begin(list, tag::LIST, len, keep);
-            for index in 0..len {
-                let item = list.get_item(index).map_err(|_| Stop::Changed)?;
-                self.value(&item, depth)?;
-            }
-            same_length(list.len(), len)
-        })
+        if ffi::FREE_THREADED {
+            let items = ffi::list_items(list);
+            self.begin(list, tag::LIST, items.len(), keep);
+            return items.iter().try_for_each(|item| self.value(item, depth));
+        }
+        let len = list.len();
+        self.begin(list, tag::LIST, len, keep);
+        for index in 0..len {
+            let item = list.get_item(index).map_err(|_| Stop::Changed)?;
+            self.value(&item, depth)?;
+        }
+        same_length(list.len(), len)
     }
 
     fn dict(&mut self, dict: &Bound<'py, PyDict>, depth: usize, keep: bool) -> Result<(), Stop> {
+        if ffi::FREE_THREADED {
+            let items = ffi::dict_items(dict);
+            self.begin(dict, tag::DICT, items.len(), keep);
+            return items
+                .iter()
+                .try_for_each(|(key, value)| self.item(key, value, depth));
+        }
         let len = dict.len();
         self.begin(dict, tag::DICT, len, keep);
-        let count = ffi::dict_each(dict, |key, value| {
-            self.hashable(&key, depth)?;
-            self.value(&value, depth)
-        })?;
+        let count = ffi::dict_each(dict, |key, value| self.item(&key, &value, depth))?;
         same_length(len, count)?;
         same_length(dict.len(), len)
     }
 
+    fn item(
+        &mut self,
+        key: &Bound<'py, PyAny>,
+        value: &Bound<'py, PyAny>,
+        depth: usize,
+    ) -> Result<(), Stop> {
+        self.hashable(key, depth)?;
+        self.value(value, depth)
+    }
+
     fn set(&mut self, set: &Bound<'py, PySet>, keep: bool) -> Result<(), Stop> {
-        let (len, mut count) = (set.len(), 0);
+        let mut items = set.as_any().clone();
+        if ffi::FREE_THREADED {
+            items = items.call_method0(intern!(set.py(), "copy"))?;
+        }
+        let (len, mut count) = (items.len()?, 0);
         self.begin(set, tag::SET, len, keep);
-        for item in set.as_any().try_iter()? {
+        for item in items.try_iter()? {
             // An iterator over a set raises where the set's length changes, and nowhere else.
             let item = item.map_err(|_| Stop::Changed)?;
             self.hashable(&item, MAX_DEPTH)?;
             count += 1;
         }
         same_length(len, count)?;
-        same_length(set.len(), len)
+        same_length(items.len()?, len)
     }
 
     /// A tuple is numbered once it is complete, as it cannot be made before its items are.
