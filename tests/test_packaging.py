@@ -1,6 +1,7 @@
 """What is published: the source distribution, the licences that go along, and what needs no test runner."""
 
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -54,3 +55,17 @@ def test_the_clock_moved_by_hand_needs_no_pytest():
     run_child(
         "-c", "import sys; sys.modules['pytest'] = None; from flask_rustcache.testing import ManualClock"
     )
+
+
+UNDER_A_TOOL = """
+from flask_rustcache import RustCache
+cache = RustCache()
+cache.set("key", "value", timeout=60)
+assert cache.get("key") == "value"
+"""
+
+
+@pytest.mark.skipif(not shutil.which("valgrind"), reason="no valgrind here")
+def test_it_runs_under_valgrind():
+    """Tools that look into a process may leave it without the kernel's own page of code (the vDSO)."""
+    output_of("valgrind", "--tool=none", "--error-exitcode=1", sys.executable, "-c", UNDER_A_TOOL)
