@@ -13,6 +13,7 @@ mod decorated;
 mod engine;
 mod groups;
 mod inspect;
+mod put;
 mod records;
 mod tags;
 mod versions;

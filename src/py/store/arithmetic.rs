@@ -10,7 +10,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyInt;
 
 use super::Store;
-use super::engine::{Find, Terms};
+use super::engine::Find;
+use super::put::Terms;
 use crate::core::{Version, When};
 use crate::py::daemon::call_function;
 use crate::py::imports::FALLBACK_ARITHMETIC;

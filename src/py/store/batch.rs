@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::Store;
-use super::engine::Terms;
+use super::put::Terms;
 use super::tags::names_of;
 use crate::core::When;
 use crate::py::daemon::{call_function, call_method};

@@ -2,16 +2,13 @@
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyString, PyTuple};
+use pyo3::types::{PyString, PyTuple};
 
 use super::Store;
-use super::tags::TagName;
-use super::weight::Placed;
-use crate::core::{self, Evicted, Instant, Offer, When};
+use crate::core::{self, Evicted, Instant, Removed};
 use crate::py::clock::{self, Source};
 use crate::py::daemon::call_function;
 use crate::py::ffi;
-use crate::py::flight::fill_to_store_for;
 use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
 use crate::py::key::{number_bytes, number_of, plain_text, unusual_text};
@@ -25,26 +22,6 @@ pub(super) enum Find {
     Known,
     /// Give it one.
     Make,
-}
-
-/// On what terms a value is stored.
-#[derive(Clone, Copy)]
-pub(super) struct Terms<'a, 'py> {
-    pub(super) timeout: Option<&'a Bound<'py, PyAny>>,
-    /// What a user wants it to be let go by.
-    pub(super) tags: &'a [TagName],
-    pub(super) when: When,
-}
-
-impl Terms<'_, '_> {
-    /// A value for the default time, with no tags.
-    pub(super) const fn plain(when: When) -> Self {
-        Self {
-            timeout: None,
-            tags: &[],
-            when,
-        }
-    }
 }
 
 impl Store {
@@ -158,108 +135,6 @@ impl Store {
         call_function(&loads, (dumped,)).map(Some)
     }
 
-    /// What is stored for a value, by the store's serializer.
-    #[inline]
-    pub(super) fn encode(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Stored> {
-        let this = slf.get();
-        if !this.settings.custom_serializer(slf)? {
-            return value::encode(value);
-        }
-        let py = slf.py();
-        let serializer = slf.getattr(intern!(py, "serializer"))?;
-        let dumps = serializer.getattr(intern!(py, "dumps"))?;
-        let dumped = call_function(&dumps, (value,))?;
-        if dumped.is_exact_instance_of::<PyBytes>() || dumped.is_exact_instance_of::<PyString>() {
-            return Ok(Stored::Serialized(dumped.unbind()));
-        }
-        this.vault.put(&dumped).map(Stored::Foreign)
-    }
-
-    /// Stores a value, or says why not.
-    #[inline]
-    pub(super) fn put(
-        slf: &Bound<'_, Self>,
-        key: &Bound<'_, PyAny>,
-        value: &Bound<'_, PyAny>,
-        terms: Terms<'_, '_>,
-    ) -> PyResult<Placed> {
-        let (this, py, when) = (slf.get(), slf.py(), terms.when);
-        let timeout = this.settings.timeout(slf, terms.timeout)?;
-        let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
-        let unclaimed = this.vault.hold(py, stored.foreign());
-        let now = this.settings.clock.now(slf.as_any())?;
-        let Some(lifetime) = timeout.lifetime(now) else {
-            return Self::put_dead(slf, key, now, when).map(Placed::known);
-        };
-        let has_records = this.records.get().is_some();
-        if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
-            return Ok(Placed::known(stored));
-        }
-        let weight = match Self::plain_weight(key, &stored) {
-            Some(weight) => weight,
-            None => this.weigh(key, &stored)?,
-        };
-        // A record lives no shorter than what was asked for: its entries go with it.
-        let jittered = this.jitter.shorten(timeout).lifetime(now);
-        let lifetime = jittered.unwrap_or(lifetime);
-        // A value that was long in the making may not be wanted any more; a condition of its own comes first.
-        let fill = if when == When::Always {
-            fill_to_store_for(py)?
-        } else {
-            None
-        };
-        let placed = this.with_key(key, Find::Make, |core, key| {
-            let claim = fill
-                .as_ref()
-                .and_then(|fill| fill.get().claim(this.number, key));
-            let records = if has_records && claim.is_none() {
-                this.records.of_entry(key)
-            } else {
-                Vec::new()
-            };
-            let offer = |value, tags| Offer {
-                value,
-                weight,
-                lifetime,
-                when,
-                tags,
-            };
-            if claim.is_none() && records.is_empty() && terms.tags.is_empty() {
-                return this.settle(py, core.put(key, offer(stored, &[]), now));
-            }
-            let tags: Vec<&[u8]> = records
-                .iter()
-                .chain(terms.tags)
-                .map(AsRef::as_ref)
-                .collect();
-            let offer = offer(stored, &tags);
-            let inserted = match claim {
-                None => core.put(key, offer, now),
-                Some(claim) => claim.insert(core, key, offer, now),
-            };
-            this.settle(py, inserted)
-        })?;
-        unclaimed.settle(placed.stored);
-        if placed.refused {
-            Self::tell_refused(slf, key, weight)?;
-        }
-        Ok(placed)
-    }
-
-    /// A negative timeout: nothing to store, and an unconditional one takes the old value away.
-    #[cold]
-    fn put_dead(
-        slf: &Bound<'_, Self>,
-        key: &Bound<'_, PyAny>,
-        now: Instant,
-        when: When,
-    ) -> PyResult<bool> {
-        match when {
-            When::Always | When::IfTicket(_) => Self::remove(slf, key, now).map(|_| true),
-            When::IfAbsent => Self::has(slf, key).map(|found| !found),
-        }
-    }
-
     pub(super) fn remove(
         slf: &Bound<'_, Self>,
         key: &Bound<'_, PyAny>,
@@ -337,9 +212,16 @@ impl Store {
     /// Drops what left the store, out of every lock, with all that stood for it in Python's tables.
     #[inline]
     pub(super) fn bury(&self, py: Python<'_>, evicted: Evicted<Stored>) {
-        if !evicted.is_empty() {
-            self.bury_all(py, evicted);
+        if evicted.is_empty() {
+            return;
         }
+        let is_plain = |removed: &Removed<Stored>| {
+            number_of(&removed.key).is_none() && removed.value.foreign().is_none()
+        };
+        if evicted.emptied().is_empty() && evicted.iter().all(is_plain) {
+            return drop(evicted);
+        }
+        self.bury_all(py, evicted);
     }
 
     #[cold]
@@ -379,11 +261,3 @@ impl Store {
         call_function(&method, PyTuple::new(slf.py(), arguments)?)
     }
 }
-
-/// Tells the decorators that the value is to blame, and not the backend. What cannot be told is not.
-fn mark_unstorable(py: Python<'_>, error: &PyErr) {
-    drop(error.value(py).setattr(intern!(py, UNSTORABLE), true));
-}
-
-/// See [`mark_unstorable`]; read in `_decorated.py`.
-const UNSTORABLE: &str = "_flask_rustcache_unstorable";

@@ -35,7 +35,22 @@ impl Placed {
 }
 
 impl Store {
-    /// What a str takes under a str, if that is easily told.
+    /// What a value takes, with what its key takes beside its bytes.
+    ///
+    /// Raises what interrupts the caller in a `__sizeof__`.
+    #[inline]
+    pub(super) fn weight_of(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        stored: &Stored,
+    ) -> PyResult<usize> {
+        match Self::plain_weight(key, stored) {
+            Some(weight) => Ok(weight),
+            None => slf.get().weigh(key, stored),
+        }
+    }
+
+    /// The same of a str under a str, if it is easily told.
     #[inline]
     pub(super) fn plain_weight(key: &Bound<'_, PyAny>, stored: &Stored) -> Option<usize> {
         let Stored::Shared(object) = stored else {
@@ -48,9 +63,6 @@ impl Store {
         ffi::ascii_size(text)
     }
 
-    /// What a value takes, with what its key takes beside its bytes.
-    ///
-    /// Raises what interrupts the caller in a `__sizeof__`.
     #[inline(never)]
     pub(super) fn weigh(&self, key: &Bound<'_, PyAny>, stored: &Stored) -> PyResult<usize> {
         let weight = stored.weight(key.py())?;

@@ -1,0 +1,164 @@
+//! The way of a value into the core.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
+
+use super::Store;
+use super::engine::Find;
+use super::tags::TagName;
+use super::weight::Placed;
+use crate::core::{Instant, Offer, When};
+use crate::py::daemon::call_function;
+use crate::py::flight::{Fill, fill_to_store_for};
+use crate::py::once::intern;
+use crate::py::value::{self, Stored};
+
+/// On what terms a value is stored.
+#[derive(Clone, Copy)]
+pub(super) struct Terms<'a, 'py> {
+    pub(super) timeout: Option<&'a Bound<'py, PyAny>>,
+    /// What a user wants it to be let go by.
+    pub(super) tags: &'a [TagName],
+    pub(super) when: When,
+}
+
+impl Terms<'_, '_> {
+    /// A value for the default time, with no tags.
+    pub(super) const fn plain(when: When) -> Self {
+        Self {
+            timeout: None,
+            tags: &[],
+            when,
+        }
+    }
+}
+
+impl Store {
+    /// What is stored for a value, by the store's serializer.
+    #[inline]
+    pub(super) fn encode(slf: &Bound<'_, Self>, value: &Bound<'_, PyAny>) -> PyResult<Stored> {
+        let this = slf.get();
+        if !this.settings.custom_serializer(slf)? {
+            return value::encode(value);
+        }
+        let py = slf.py();
+        let serializer = slf.getattr(intern!(py, "serializer"))?;
+        let dumps = serializer.getattr(intern!(py, "dumps"))?;
+        let dumped = call_function(&dumps, (value,))?;
+        if dumped.is_exact_instance_of::<PyBytes>() || dumped.is_exact_instance_of::<PyString>() {
+            return Ok(Stored::Serialized(dumped.unbind()));
+        }
+        this.vault.put(&dumped).map(Stored::Foreign)
+    }
+
+    /// Stores a value, or says why not.
+    #[inline]
+    pub(super) fn put(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+        terms: Terms<'_, '_>,
+    ) -> PyResult<Placed> {
+        let (this, py, when) = (slf.get(), slf.py(), terms.when);
+        let timeout = this.settings.timeout(slf, terms.timeout)?;
+        let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
+        let unclaimed = this.vault.hold(py, stored.foreign());
+        let now = this.settings.clock.now(slf.as_any())?;
+        let Some(lifetime) = timeout.lifetime(now) else {
+            return Self::put_dead(slf, key, now, when).map(Placed::known);
+        };
+        let has_records = this.records.get().is_some();
+        if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
+            return Ok(Placed::known(stored));
+        }
+        // A record lives no shorter than what was asked for: its entries go with it.
+        let jittered = this.jitter.shorten(timeout).lifetime(now);
+        let offer = Offer {
+            weight: Self::weight_of(slf, key, &stored)?,
+            value: stored,
+            lifetime: jittered.unwrap_or(lifetime),
+            when,
+            tags: &[],
+        };
+        let weight = offer.weight;
+        let placed = this.deposit(key, offer, (terms.tags, has_records), now)?;
+        unclaimed.settle(placed.stored);
+        if placed.refused {
+            Self::tell_refused(slf, key, weight)?;
+        }
+        Ok(placed)
+    }
+
+    #[inline]
+    fn deposit(
+        &self,
+        key: &Bound<'_, PyAny>,
+        offer: Offer<'_, Stored>,
+        (tags, has_records): (&[TagName], bool),
+        now: Instant,
+    ) -> PyResult<Placed> {
+        let py = key.py();
+        // A value that was long in the making may not be wanted any more; a condition of its own comes first.
+        let fill = if offer.when == When::Always {
+            fill_to_store_for(py)?
+        } else {
+            None
+        };
+        if fill.is_some() || has_records || !tags.is_empty() {
+            return self.deposit_tagged(key, offer, (tags, fill.as_ref()), now);
+        }
+        self.with_key(key, Find::Make, |core, key| {
+            self.settle(py, core.put(key, offer, now))
+        })
+    }
+
+    /// The same, with those tags and the ones of the key's records, and by the claim of the fill that it was made in.
+    #[inline(never)]
+    fn deposit_tagged(
+        &self,
+        key: &Bound<'_, PyAny>,
+        offer: Offer<'_, Stored>,
+        (named, fill): (&[TagName], Option<&Bound<'_, Fill>>),
+        now: Instant,
+    ) -> PyResult<Placed> {
+        self.with_key(key, Find::Make, |core, bytes| {
+            let claim = fill.and_then(|fill| fill.get().claim(self.number, bytes));
+            let records = match &claim {
+                None => self.records.of_entry(bytes),
+                Some(_) => Vec::new(),
+            };
+            let tags: Vec<&[u8]> = records.iter().chain(named).map(AsRef::as_ref).collect();
+            let offer = Offer {
+                tags: &tags,
+                ..offer
+            };
+            let inserted = match claim {
+                None => core.put(bytes, offer, now),
+                Some(claim) => claim.insert(core, bytes, offer, now),
+            };
+            self.settle(key.py(), inserted)
+        })
+    }
+
+    /// A negative timeout: nothing to store, and an unconditional one takes the old value away.
+    #[cold]
+    fn put_dead(
+        slf: &Bound<'_, Self>,
+        key: &Bound<'_, PyAny>,
+        now: Instant,
+        when: When,
+    ) -> PyResult<bool> {
+        match when {
+            When::Always | When::IfTicket(_) => Self::remove(slf, key, now).map(|_| true),
+            When::IfAbsent => Self::has(slf, key).map(|found| !found),
+        }
+    }
+}
+
+/// Tells the decorators that the value is to blame, and not the backend. What cannot be told is not.
+fn mark_unstorable(py: Python<'_>, error: &PyErr) {
+    drop(error.value(py).setattr(intern!(py, UNSTORABLE), true));
+}
+
+/// See [`mark_unstorable`]; read in `_decorated.py`.
+const UNSTORABLE: &str = "_flask_rustcache_unstorable";
