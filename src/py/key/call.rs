@@ -16,7 +16,7 @@ use crate::py::once::intern;
 const DEEPEST: usize = 8;
 
 /// What of a function's parameters matters to the key of a call.
-#[derive(FromPyObject, Default, PartialEq)]
+#[derive(FromPyObject, Default)]
 pub(in crate::py) struct Shape {
     /// Does a key depend on nothing of the function that may change, its mutable defaults?
     pub(in crate::py) is_all: bool,
