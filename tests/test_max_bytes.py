@@ -400,6 +400,23 @@ def test_overwriting_with_more_makes_others_go_and_with_less_makes_room(clock):
     assert len(cache.get("a")) == 6_000
 
 
+@pytest.mark.parametrize("shards", [1, 16])
+def test_what_inc_makes_heavier_keeps_its_value_lifetime_and_tags(clock, shards):
+    """H1: with bytes; the entry that grows may be the one to go, and then comes anew with what it had."""
+    cache = RustCache(math.inf, clock=clock, max_bytes=5_000_000, shards=shards)
+    for log in range(40):
+        cache.set(log, "a", timeout=100, tags=["t"])
+        for other in range(200):
+            cache.set(f"other {other}", "x" * 24_500)
+            cache.get_many(*[f"other {other}"] * 3)
+        for length in range(100_001, 1_000_001, 100_000):
+            assert cache.inc(log, "b" * 100_000) == "a" + "b" * (length - 1)
+            assert cache.ttl(log) == 100
+        assert cache.delete_tag("t") == 1
+    assert cache.stats()["evictions_by_bytes"] > 0
+    cache._validate()
+
+
 @pytest.mark.parametrize("max_bytes", [None, 100_000])
 def test_a_scan_of_a_million_one_off_keys_costs_the_hot_set_nothing(clock, max_bytes):
     """H5: its hit ratio afterwards is within two points of what it was; with a bound in bytes, too."""
