@@ -108,7 +108,7 @@ impl Store {
             return Self::set_clock(slf, name, Some(value));
         }
         if name == "default_timeout" {
-            Timeout::from_python(value)?;
+            Timeout::from_default(value)?;
         }
         ffi::set_attribute(slf.as_any(), name, Some(value))?;
         slf.get().settings.touch();
