@@ -124,6 +124,28 @@ def test_keys_and_tags_count():
     assert cache.stats()["bytes"] > least + 500
 
 
+def test_a_str_that_is_a_key_of_its_own_counts_in_full():
+    """H4: it takes the table, as what is no str does; one that stands for its text is not kept."""
+
+    class Own(str):
+        __slots__ = ()
+        __hash__ = object.__hash__
+        __eq__ = object.__eq__
+
+    class Same(str):
+        __slots__ = ()
+
+    cache = RustCache(max_bytes=100_000)
+    for _ in range(100):
+        cache.set(Own("k" * 10_000), None)
+    assert len(cache) < 10
+    cache.clear()
+    cache.set("k" * 10_000, None)
+    plain = cache.stats()["bytes"]
+    cache.set(Same("k" * 10_000), None)
+    assert (cache.stats()["bytes"], len(cache)) == (plain, 1)
+
+
 @pytest.mark.parametrize("shards", [1, 16])
 def test_nothing_is_left_on_the_account_when_all_is_gone(clock, shards):
     cache = RustCache(2000, clock=clock, shards=shards)
