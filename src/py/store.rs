@@ -357,7 +357,8 @@ impl Store {
 
     /// Lets all entries go that carry a tag.
     fn _remove_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyString>) -> PyResult<()> {
-        slf.get().let_tag_go(slf.py(), &text_bytes(tag)?);
+        let (now, tag) = (Self::begin(slf)?, text_bytes(tag)?);
+        slf.get().let_tag_go(slf.py(), &tag, now);
         Ok(())
     }
 
