@@ -362,7 +362,7 @@ def resident():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("kind", ["text", "tree", "pickled"])
+@pytest.mark.parametrize("kind", ["text", "tree", "pickled", "tagged"])
 @in_child
 def test_resident_memory_is_what_the_account_says(kind):
     """B1: with bytes; allocators round up, tables have room to spare, so it is a quarter more at most."""
@@ -372,13 +372,15 @@ def test_resident_memory_is_what_the_account_says(kind):
         "text": lambda number: f"{number:<{chance.randrange(50, 2000)}}",
         "tree": lambda number: [{"id": number, "name": f"{number}" * chance.randrange(40)}],
         "pickled": lambda number: Plain(f"{number:<{chance.randrange(50, 2000)}}"),
+        "tagged": lambda number: number,
     }[kind]
+    groups = ("user", "page", "site", "language") if kind == "tagged" else ()
     before = resident()
     number = 0
     while not cache.stats()["evictions"]:
         for _ in range(1000):
             number += 1
-            cache.set(f"key {number}", make(number))
+            cache.set(f"key {number}", make(number), tags=[f"{group} {number}" for group in groups])
     taken = resident() - before
     assert 0.7 < taken / cache.stats()["bytes"] < 1.25, (taken, cache.stats())
 

@@ -319,6 +319,7 @@ impl<V> Shard<V> {
             self.slab = Slab::new();
             self.expiry = Expiry::new();
             self.order = Order::new();
+            self.tags.clear();
         }
     }
 
