@@ -3,6 +3,7 @@
 import datetime as dt
 import gc
 import pickle
+import types
 import uuid
 import weakref
 
@@ -130,10 +131,11 @@ def test_a_clock_that_is_false_is_a_clock():
     "make",
     [
         lambda own: uuid.UUID(int=own("int", int)(5)),
+        lambda own: uuid.UUID(int=5, is_safe=types.SimpleNamespace(value=0)),
         lambda own: dt.datetime(2026, 1, 1, tzinfo=dt.timezone(own("delta", dt.timedelta)(hours=1))),
         lambda own: dt.datetime(2026, 1, 1, tzinfo=dt.timezone(dt.timedelta(0), own("name", str)("x"))),
     ],
-    ids=["uuid", "offset", "zone name"],
+    ids=["uuid", "uuid's safety", "offset", "zone name"],
 )
 def test_immutable_values_made_of_mutable_parts_are_not_shared(make):
     """B1: nor do they keep the cache alive, if a part refers to it."""

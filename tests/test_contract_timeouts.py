@@ -203,3 +203,18 @@ def test_what_is_no_number_is_an_error_that_changes_nothing(cache, verb, timeout
 def test_a_bad_default_fails_at_construction(timeout):
     with pytest.raises((TypeError, ValueError), match="default_timeout"):
         RustCache(default_timeout=timeout)
+
+
+@pytest.mark.parametrize("bad", [None, "5", float("nan")], ids=repr)
+def test_a_bad_default_is_named_wherever_it_comes_from(cache, bad):
+    """The message may not offer None "for the default"."""
+    with pytest.raises((TypeError, ValueError), match=r"^default_timeout must be .*; use 0 for ") as raised:
+        cache.default_timeout = bad
+    assert "None for the default" not in str(raised.value)
+    assert cache.default_timeout == 300
+
+    class Computed(RustCache):
+        default_timeout = property(lambda self: bad, lambda self, value: None)
+
+    with pytest.raises((TypeError, ValueError), match=r"^default_timeout must be "):
+        Computed().set("a", 1)

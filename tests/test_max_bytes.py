@@ -124,6 +124,28 @@ def test_keys_and_tags_count():
     assert cache.stats()["bytes"] > least + 500
 
 
+def test_a_str_that_is_a_key_of_its_own_counts_in_full():
+    """H4: it takes the table, as what is no str does; one that stands for its text is not kept."""
+
+    class Own(str):
+        __slots__ = ()
+        __hash__ = object.__hash__
+        __eq__ = object.__eq__
+
+    class Same(str):
+        __slots__ = ()
+
+    cache = RustCache(max_bytes=100_000)
+    for _ in range(100):
+        cache.set(Own("k" * 10_000), None)
+    assert len(cache) < 10
+    cache.clear()
+    cache.set("k" * 10_000, None)
+    plain = cache.stats()["bytes"]
+    cache.set(Same("k" * 10_000), None)
+    assert (cache.stats()["bytes"], len(cache)) == (plain, 1)
+
+
 @pytest.mark.parametrize("shards", [1, 16])
 def test_nothing_is_left_on_the_account_when_all_is_gone(clock, shards):
     cache = RustCache(2000, clock=clock, shards=shards)
@@ -340,7 +362,7 @@ def resident():
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-@pytest.mark.parametrize("kind", ["text", "tree", "pickled"])
+@pytest.mark.parametrize("kind", ["text", "tree", "pickled", "tagged"])
 @in_child
 def test_resident_memory_is_what_the_account_says(kind):
     """B1: with bytes; allocators round up, tables have room to spare, so it is a quarter more at most."""
@@ -350,13 +372,15 @@ def test_resident_memory_is_what_the_account_says(kind):
         "text": lambda number: f"{number:<{chance.randrange(50, 2000)}}",
         "tree": lambda number: [{"id": number, "name": f"{number}" * chance.randrange(40)}],
         "pickled": lambda number: Plain(f"{number:<{chance.randrange(50, 2000)}}"),
+        "tagged": lambda number: number,
     }[kind]
+    groups = ("user", "page", "site", "language") if kind == "tagged" else ()
     before = resident()
     number = 0
     while not cache.stats()["evictions"]:
         for _ in range(1000):
             number += 1
-            cache.set(f"key {number}", make(number))
+            cache.set(f"key {number}", make(number), tags=[f"{group} {number}" for group in groups])
     taken = resident() - before
     assert 0.7 < taken / cache.stats()["bytes"] < 1.25, (taken, cache.stats())
 
@@ -398,6 +422,23 @@ def test_overwriting_with_more_makes_others_go_and_with_less_makes_room(clock):
         assert cache.stats()["bytes"] <= 10_000
         cache._validate()
     assert len(cache.get("a")) == 6_000
+
+
+@pytest.mark.parametrize("shards", [1, 16])
+def test_what_inc_makes_heavier_keeps_its_value_lifetime_and_tags(clock, shards):
+    """H1: with bytes; the entry that grows may be the one to go, and then comes anew with what it had."""
+    cache = RustCache(math.inf, clock=clock, max_bytes=5_000_000, shards=shards)
+    for log in range(40):
+        cache.set(log, "a", timeout=100, tags=["t"])
+        for other in range(200):
+            cache.set(f"other {other}", "x" * 24_500)
+            cache.get_many(*[f"other {other}"] * 3)
+        for length in range(100_001, 1_000_001, 100_000):
+            assert cache.inc(log, "b" * 100_000) == "a" + "b" * (length - 1)
+            assert cache.ttl(log) == 100
+        assert cache.delete_tag("t") == 1
+    assert cache.stats()["evictions_by_bytes"] > 0
+    cache._validate()
 
 
 @pytest.mark.parametrize("max_bytes", [None, 100_000])

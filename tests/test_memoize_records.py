@@ -296,3 +296,35 @@ def test_a_value_put_by_hand_is_forgotten_with_its_instance(cache_class):
     assert basket.total(1) == "by hand"
     cache.delete_memoized(basket.total)
     assert basket.total(1) == 1
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda shop: shop.total(3),
+        lambda shop: shop.cache.cache.purge_expired(),
+        lambda shop: len(shop.cache.cache),
+        lambda shop: shop.cache.cache.delete_prefix(""),
+        lambda shop: shop.cache.delete_memoized(shop.total),
+        lambda shop: shop.cache.set(record_of(shop.cache, shop.total), "new"),
+    ],
+)
+def test_what_goes_with_an_expired_record_has_expired(call):
+    """H3: whoever comes across it first, the counters say so."""
+    shop = Shop()
+    with shop.app.app_context():
+        shop.total(1), shop.total(2)
+        shop.app.cache_clock.advance(60)
+        call(shop)
+        stats = shop.cache.cache.stats()
+        assert (stats["expirations"], stats["removals"]) == (2, 0)
+
+
+def test_a_purge_counts_what_memoized_functions_stored():
+    """G6: an expired entry is one, whatever record it belongs to."""
+    shop = Shop()
+    with shop.app.app_context():
+        shop.fill()
+        shop.app.cache_clock.advance(60)
+        assert shop.cache.cache.purge_expired() == 6
+        assert shop.cache.cache.purge_expired() == 0

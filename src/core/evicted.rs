@@ -100,6 +100,17 @@ impl<V> Evicted<V> {
         self.emptied.get_or_insert_default().push(tag);
     }
 
+    /// Adds what a later part of the same operation left.
+    pub(super) fn append(&mut self, mut later: Self) {
+        if let Some(value) = later.unused.take() {
+            self.leave_unused(value);
+        }
+        for tag in later.emptied.take().into_iter().flat_map(|tags| *tags) {
+            self.push_emptied(tag);
+        }
+        later.into_iter().for_each(|removed| self.push(removed));
+    }
+
     /// The tags whose last entry in its shard left.
     #[must_use]
     pub fn emptied(&self) -> &[Tag] {

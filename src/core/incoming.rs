@@ -8,8 +8,9 @@ use super::slab::Slab;
 /// What an entry takes beside its slot, its key and its value, in bytes: a place in a table that is as empty
 /// as it gets (12), the most that the policy remembers for it (64), and what an allocator adds to a key (16).
 const BESIDE: usize = 92;
-/// What a tag takes in an entry beside its text: two words, and a place in a table.
-const TAG: usize = 32;
+/// What a tag takes in an entry beside its text, should no other entry carry it: two words (16), a place in a table
+/// (36), and two counts (16).
+const TAG: usize = 68;
 
 /// On what condition a value is inserted.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]

@@ -22,6 +22,7 @@ use super::stats::Stats;
 use super::sync::Arc;
 use super::tags::Tags;
 pub(super) use groups::{REMOVED_PER_VISIT, VISITS_PER_BLOCK};
+pub(super) use insert::Displaced;
 
 /// Expired entries that one call clears away. More than one, so that calls catch up with a crowd
 /// that expires at once; few, so that no call is slow.
@@ -318,6 +319,7 @@ impl<V> Shard<V> {
             self.slab = Slab::new();
             self.expiry = Expiry::new();
             self.order = Order::new();
+            self.tags.clear();
         }
     }
 

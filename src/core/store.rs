@@ -2,6 +2,7 @@
 
 mod admin;
 mod groups;
+mod replace;
 #[cfg(test)]
 mod steps_tests;
 
@@ -37,6 +38,16 @@ pub struct Inserted<V> {
     pub refused: bool,
     /// What the caller has to drop: whatever left, and the value if it was not stored.
     pub evicted: Evicted<V>,
+}
+
+impl<V> Inserted<V> {
+    fn new(outcome: Outcome, evicted: Evicted<V>) -> Self {
+        Self {
+            stored: outcome == Outcome::Stored,
+            refused: outcome == Outcome::Refused,
+            evicted,
+        }
+    }
 }
 
 /// A bounded map from bytes to values with a lifetime each.
@@ -181,42 +192,13 @@ impl<V> Store<V> {
             drop(shard);
             if outcome != Outcome::NoRoom {
                 self.visit_another(calls, now, &mut evicted);
-                return Inserted {
-                    stored: outcome == Outcome::Stored,
-                    refused: outcome == Outcome::Refused,
-                    evicted,
-                };
+                return Inserted::new(outcome, evicted);
             }
             if !self.collect_room(&mut incoming, now, &mut evicted) {
                 // All other shards are empty, all room is reserved: others are about to insert, or wait as we do.
                 self.account.give_back(&mut incoming.room);
                 yield_now();
             }
-        }
-    }
-
-    /// Stores a value, and its weight in bytes, over a live entry that still has the version that was read, and
-    /// keeps that entry's lifetime and tags. Otherwise stores nothing. A value that is too heavy is refused as by
-    /// [`Store::put`]; for one that is heavier than the old others are evicted, and if that is the policy's
-    /// choice the entry itself, with the value not stored.
-    pub fn replace(
-        &self,
-        key: &[u8],
-        version: Version,
-        (value, weight): (V, usize),
-        now: Instant,
-    ) -> Inserted<V> {
-        let (outcome, evicted) = self.call(key, now, |shard, key, evicted| {
-            if let Some(token) = shard.find_version(key, version, now, evicted) {
-                return shard.replace(token, (value, weight), now, evicted);
-            }
-            evicted.leave_unused(value);
-            Outcome::Declined
-        });
-        Inserted {
-            stored: outcome == Outcome::Stored,
-            refused: outcome == Outcome::Refused,
-            evicted,
         }
     }
 

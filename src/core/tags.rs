@@ -3,6 +3,8 @@
 //! A tag is known as long as an entry carries it. Letting a tag go takes time in proportion to the entries that
 //! carry it, and ends the fills under way that would store another: see [`Generations`].
 
+use std::collections::hash_map::Entry as Place;
+
 use ahash::{HashMap, HashSet};
 
 use super::entry::Entry;
@@ -18,8 +20,58 @@ pub type Tag = Arc<[u8]>;
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Tags {
-    members: HashMap<Tag, HashSet<u32>>,
+    members: HashMap<Tag, Members>,
     generations: Generations,
+}
+
+/// Who carries a tag: at least one.
+#[derive(Debug)]
+enum Members {
+    /// Most tags that are made of a user or a page are carried by one entry, and a set takes a hundred bytes more.
+    One(u32),
+    Many(Box<HashSet<u32>>),
+}
+
+impl Members {
+    fn add(&mut self, token: u32) {
+        match self {
+            Self::One(only) if *only == token => {}
+            Self::One(only) => *self = Self::Many(Box::new([*only, token].into_iter().collect())),
+            Self::Many(tokens) => drop(tokens.insert(token)),
+        }
+    }
+
+    /// Is nobody left?
+    fn remove(&mut self, token: u32) -> bool {
+        match self {
+            Self::One(only) => *only == token,
+            Self::Many(tokens) => {
+                tokens.remove(&token);
+                tokens.is_empty()
+            }
+        }
+    }
+
+    fn contains(&self, token: u32) -> bool {
+        match self {
+            Self::One(only) => *only == token,
+            Self::Many(tokens) => tokens.contains(&token),
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::One(_) => 1,
+            Self::Many(tokens) => tokens.len(),
+        }
+    }
+
+    fn list(&self) -> Vec<u32> {
+        match self {
+            Self::One(only) => vec![*only],
+            Self::Many(tokens) => tokens.iter().copied().collect(),
+        }
+    }
 }
 
 impl Tags {
@@ -48,10 +100,10 @@ impl Tags {
             Some((tag, _)) => Arc::clone(tag),
             None => Arc::from(name),
         };
-        self.members
-            .entry(Arc::clone(&tag))
-            .or_default()
-            .insert(token);
+        match self.members.entry(Arc::clone(&tag)) {
+            Place::Occupied(mut members) => members.get_mut().add(token),
+            Place::Vacant(place) => drop(place.insert(Members::One(token))),
+        }
         tag
     }
 
@@ -59,11 +111,10 @@ impl Tags {
     pub(super) fn remove(&mut self, token: u32, tags: &[Tag], mut emptied: impl FnMut(Tag)) {
         for tag in tags {
             steps::count();
-            let Some(tokens) = self.members.get_mut(tag) else {
+            let Some(members) = self.members.get_mut(tag) else {
                 continue;
             };
-            tokens.remove(&token);
-            if tokens.is_empty()
+            if members.remove(token)
                 && let Some((tag, _)) = self.members.remove_entry(tag)
             {
                 emptied(tag);
@@ -73,8 +124,7 @@ impl Tags {
 
     /// Those who carry a tag, in no order.
     pub(super) fn members(&self, tag: &[u8]) -> Vec<u32> {
-        let tokens = self.members.get(tag);
-        tokens.map_or_else(Vec::new, |tokens| tokens.iter().copied().collect())
+        self.members.get(tag).map_or_else(Vec::new, Members::list)
     }
 
     /// Does anybody carry it?
@@ -117,18 +167,23 @@ impl Tags {
     /// Recomputes every invariant.
     pub(super) fn validate<V>(&self, slab: &Slab<V>) -> Result<(), String> {
         let carried: usize = slab.iter().map(|(_, entry)| entry.tags().len()).sum();
-        let known: usize = self.members.values().map(HashSet::len).sum();
+        let known: usize = self.members.values().map(Members::len).sum();
         if known != carried {
             return Err(format!("{known} tags are known, entries carry {carried}"));
         }
         let stray = |token: u32, entry: &Entry<V>| {
             let mut tags = entry.tags().iter();
-            tags.any(|tag| !self.members.get(tag).is_some_and(|t| t.contains(&token)))
+            tags.any(|tag| {
+                !self
+                    .members
+                    .get(tag)
+                    .is_some_and(|members| members.contains(token))
+            })
         };
         if let Some((token, _)) = slab.iter().find(|(token, entry)| stray(*token, entry)) {
             return Err(format!("slot {token} is not known under its tags"));
         }
-        if self.members.values().any(HashSet::is_empty) {
+        if self.members.values().any(|members| members.len() == 0) {
             return Err("a tag that nobody carries is known".to_owned());
         }
         Ok(())

@@ -10,8 +10,10 @@ use crate::core::ConfigError;
 pub(super) enum Error {
     /// A timeout that is not a number of seconds; holds the name of its type.
     TimeoutType(String),
-    /// A timeout that is "not a number".
-    TimeoutNan,
+    /// The same of a store's default.
+    DefaultTimeoutType(String),
+    /// A timeout that is "not a number"; holds what it is the value of.
+    TimeoutNan(&'static str),
     /// Tags that are one str; holds its repr.
     TagsText(String),
     /// Tags that are no iterable; holds the name of their type.
@@ -41,9 +43,13 @@ impl From<Error> for PyErr {
                 "timeout must be an int, float or datetime.timedelta (seconds), or None for the \
                  default, got '{name}'"
             )),
-            Error::TimeoutNan => PyValueError::new_err(
-                "timeout must be a number of seconds, got nan; use 0 for an entry that never expires",
-            ),
+            Error::DefaultTimeoutType(name) => PyTypeError::new_err(format!(
+                "default_timeout must be an int, float or datetime.timedelta (seconds), got '{name}'; \
+                 use 0 for entries that never expire"
+            )),
+            Error::TimeoutNan(setting) => PyValueError::new_err(format!(
+                "{setting} must be a number of seconds, got nan; use 0 for an entry that never expires"
+            )),
             Error::TagsText(text) => PyTypeError::new_err(format!(
                 "tags must be an iterable of str, and not one str, whose letters would be the tags; \
                  use tags=[{text}]"

@@ -49,12 +49,13 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 29] = [
+static ALL: [&Imported; 30] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
     &DECIMAL,
     &UUID,
+    &SAFE_UUID,
     &GETSIZEOF,
     &REFUSED,
     &TIMEZONE,
@@ -86,6 +87,7 @@ pub(super) static PICKLE_LOADS: Imported = Imported::new("pickle", "loads");
 pub(super) static PICKLE_PROTOCOL: Imported = Imported::new("pickle", "HIGHEST_PROTOCOL");
 pub(super) static DECIMAL: Imported = Imported::new("decimal", "Decimal");
 pub(super) static UUID: Imported = Imported::new("uuid", "UUID");
+pub(super) static SAFE_UUID: Imported = Imported::new("uuid", "SafeUUID");
 pub(super) static GETSIZEOF: Imported = Imported::new("sys", "getsizeof");
 pub(super) static REFUSED: Imported = Imported::new("flask_rustcache._refused", "refused");
 pub(super) static TIMEZONE: Imported = Imported::new("datetime", "timezone");

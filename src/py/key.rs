@@ -53,10 +53,18 @@ pub(super) fn text_bytes<'a>(text: &'a Bound<'_, PyString>) -> PyResult<Cow<'a, 
 /// Raises what the `__hash__` or `__eq__` of a subclass raise.
 pub(super) fn unusual_text(key: &Bound<'_, PyAny>) -> PyResult<Option<Vec<u8>>> {
     match key.cast::<PyString>() {
-        Ok(text) if text.is_exact_instance_of::<PyString>() || equals_its_text(text)? => {
-            surrogates(text).map(Some)
-        }
+        Ok(text) if is_text(key)? => surrogates(text).map(Some),
         _ => Ok(None),
+    }
+}
+
+/// Is it a key by its text? Else it takes the table.
+///
+/// Raises what the `__hash__` or `__eq__` of a subclass of str raise.
+pub(super) fn is_text(key: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match key.cast::<PyString>() {
+        Ok(text) => Ok(text.is_exact_instance_of::<PyString>() || equals_its_text(text)?),
+        Err(_) => Ok(false),
     }
 }
 

@@ -201,7 +201,7 @@ fn has_custom_serializer(store: &Bound<'_, Store>) -> PyResult<bool> {
 }
 
 fn default_timeout(store: &Bound<'_, Store>) -> PyResult<Timeout> {
-    Timeout::from_python(&store.getattr(intern!(store.py(), "default_timeout"))?)
+    Timeout::from_default(&store.getattr(intern!(store.py(), "default_timeout"))?)
 }
 
 /// An explicit `clock` wins; else Python's side says whether this process may have frozen its time.

@@ -109,7 +109,7 @@ impl Store {
             return Self::set_clock(slf, name, Some(value));
         }
         if name == "default_timeout" {
-            Timeout::from_python(value)?;
+            Timeout::from_default(value)?;
         }
         ffi::set_attribute(slf.as_any(), name, Some(value))?;
         slf.get().settings.touch();
@@ -358,7 +358,8 @@ impl Store {
 
     /// Lets all entries go that carry a tag.
     fn _remove_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyString>) -> PyResult<()> {
-        slf.get().let_tag_go(slf.py(), &text_bytes(tag)?);
+        let (now, tag) = (Self::begin(slf)?, text_bytes(tag)?);
+        slf.get().let_tag_go(slf.py(), &tag, now);
         Ok(())
     }
 

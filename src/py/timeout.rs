@@ -25,17 +25,33 @@ impl Timeout {
     ///
     /// Raises `TypeError` for any other type (str included) and `ValueError` for nan.
     pub(super) fn from_python(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::read(value, "timeout", Error::TimeoutType)
+    }
+
+    /// The same for a store's default, which None cannot stand for.
+    pub(super) fn from_default(value: &Bound<'_, PyAny>) -> PyResult<Self> {
+        Self::read(value, "default_timeout", Error::DefaultTimeoutType)
+    }
+
+    fn read(
+        value: &Bound<'_, PyAny>,
+        setting: &'static str,
+        problem: fn(String) -> Error,
+    ) -> PyResult<Self> {
         if let Ok(int) = value.cast::<PyInt>() {
             return Self::from_int(int);
         }
-        if let Ok(float) = value.cast::<PyFloat>() {
-            return Self::from_seconds(float.value());
+        let seconds = if let Ok(float) = value.cast::<PyFloat>() {
+            float.value()
+        } else if value.is_instance_of::<PyDelta>() {
+            value.call_method0("total_seconds")?.extract()?
+        } else {
+            return Err(problem(value.get_type().name()?.to_string()).into());
+        };
+        if seconds.is_nan() {
+            return Err(Error::TimeoutNan(setting).into());
         }
-        if value.is_instance_of::<PyDelta>() {
-            return Self::from_seconds(value.call_method0("total_seconds")?.extract()?);
-        }
-        let name = value.get_type().name()?.to_string();
-        Err(Error::TimeoutType(name).into())
+        Ok(Self::from_seconds(seconds))
     }
 
     fn from_int(int: &Bound<'_, PyInt>) -> PyResult<Self> {
@@ -55,17 +71,14 @@ impl Timeout {
         clippy::cast_precision_loss,
         reason = "positive here, and `as` saturates, which is what a huge timeout asks for"
     )]
-    fn from_seconds(seconds: f64) -> PyResult<Self> {
-        if seconds.is_nan() {
-            return Err(Error::TimeoutNan.into());
-        }
-        Ok(if seconds == 0.0 || seconds == f64::INFINITY {
+    fn from_seconds(seconds: f64) -> Self {
+        if seconds == 0.0 || seconds == f64::INFINITY {
             Self::Never
         } else if seconds < 0.0 {
             Self::Past
         } else {
             Self::Nanos(((seconds * NANOS_PER_SECOND as f64) as u64).max(1))
-        })
+        }
     }
 
     /// The lifetime that begins now; None when there is nothing to store.

@@ -7,6 +7,14 @@ use crate::core::entry::{Entry, Key, Lifetime, Version};
 use crate::core::evicted::{Evicted, RemovalCause};
 use crate::core::incoming::{Hashed, Incoming, Outcome, When, entry_weight, tags_weight};
 use crate::core::policy::Policy;
+use crate::core::tags::Tag;
+
+/// A value whose entry had to go to make room for it, and what it had besides.
+pub(in crate::core) struct Displaced<V> {
+    pub(in crate::core) value: (V, usize),
+    pub(in crate::core) lifetime: Lifetime,
+    pub(in crate::core) tags: Vec<Tag>,
+}
 
 impl<V> Shard<V> {
     /// Stores a value, or says why not.
@@ -130,29 +138,35 @@ impl<V> Shard<V> {
     }
 
     /// Stores a value in the place of a live one, which keeps its lifetime and tags. Its tickets end.
+    ///
+    /// The value comes back where the entry had to make room for it itself.
     pub(in crate::core) fn replace(
         &mut self,
         token: u32,
-        (value, weight): (V, usize),
+        (value, more): (V, usize),
         now: Instant,
         evicted: &mut Evicted<V>,
-    ) -> Outcome {
+    ) -> Result<Outcome, Displaced<V>> {
         let entry = self.slab.entry(token);
         let (hash, lifetime) = (entry.hash, entry.lifetime);
-        let weight =
-            entry_weight::<V>(&entry.key, weight).saturating_add(tags_weight(entry.tags()));
+        let weight = entry_weight::<V>(&entry.key, more).saturating_add(tags_weight(entry.tags()));
         self.generations.bump(hash);
         if let Some(outcome) = self.turn_away(lifetime, weight, now) {
             self.remove(token, RemovalCause::Explicit, evicted);
             evicted.leave_unused(value);
-            return outcome;
+            return Ok(outcome);
         }
-        if !self.set_weight(token, weight, now, evicted) {
-            evicted.leave_unused(value);
-            return Outcome::Declined;
+        let entry = self.slab.entry(token);
+        let tags = (weight > entry.weight).then(|| entry.tags().to_vec());
+        if self.set_weight(token, weight, now, evicted) {
+            self.overwrite(token, value, evicted);
+            return Ok(Outcome::Stored);
         }
-        self.overwrite(token, value, evicted);
-        Outcome::Stored
+        Err(Displaced {
+            value: (value, more),
+            lifetime,
+            tags: tags.unwrap_or_default(),
+        })
     }
 
     /// Changes what an entry weighs; others make room for what is more. False if it had to go itself.

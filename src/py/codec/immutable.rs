@@ -10,7 +10,7 @@ use pyo3::types::{
 };
 
 use crate::py::ffi;
-use crate::py::imports::{DECIMAL, MARKUP, TIMEZONE, UTC, UUID};
+use crate::py::imports::{DECIMAL, MARKUP, SAFE_UUID, TIMEZONE, UTC, UUID};
 use crate::py::once::intern;
 
 /// How deep tuples and frozensets may nest and still be shared; deeper ones are pickled.
@@ -107,11 +107,17 @@ fn is_object(value: &Bound<'_, PyAny>) -> PyResult<bool> {
     }
     let class = value.get_type();
     if UUID.is(&class)? {
-        return Ok(value
-            .getattr(intern!(value.py(), "int"))?
-            .is_exact_instance_of::<PyInt>());
+        return has_plain_parts(value);
     }
     Ok(DECIMAL.is(&class)? || MARKUP.is(&class)?)
+}
+
+/// A `UUID` takes any object for its two parts.
+fn has_plain_parts(uuid: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = uuid.py();
+    let number = uuid.getattr(intern!(py, "int"))?;
+    let safety = uuid.getattr(intern!(py, "is_safe"))?;
+    Ok(number.is_exact_instance_of::<PyInt>() && SAFE_UUID.is(&safety.get_type())?)
 }
 
 /// No zone, or one of the standard library's fixed offsets: others are objects of unknown code.

@@ -43,7 +43,7 @@ pub(super) fn delete_prefix(
     let count = records.as_ref().map_or(0, live) + live(&gone);
     this.bury(py, gone);
     if let Some(records) = records {
-        this.bury_records(py, records);
+        this.bury_records(py, records, now);
     }
     Ok(count)
 }

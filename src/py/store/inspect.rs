@@ -25,10 +25,11 @@ pub(super) fn len(slf: &Bound<'_, Store>) -> PyResult<usize> {
 /// Lets every expired entry go; how many went.
 pub(super) fn purge_expired(slf: &Bound<'_, Store>) -> PyResult<usize> {
     let now = Store::begin(slf)?;
-    slf.get().purge_records(slf.py(), now);
     let evicted: Evicted<Stored> = slf.get().core()?.purge_expired(now);
     let count = evicted.len();
     slf.get().bury(slf.py(), evicted);
+    // Last: with a record goes whatever it has, expired or not, and uncounted.
+    slf.get().purge_records(slf.py(), now);
     Ok(count)
 }
 

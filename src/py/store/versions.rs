@@ -89,7 +89,7 @@ impl Store {
             return Ok(None);
         };
         let (version, expired) = records.read(key, now, |record| record.version.clone());
-        slf.get().bury_records(slf.py(), expired);
+        slf.get().bury_records(slf.py(), expired, now);
         Ok(version)
     }
 
@@ -113,7 +113,7 @@ impl Store {
         // First: whoever drops the record takes that back.
         slf.get().records.has_version(&own, key);
         let made = records.insert(key, record, lifetime, now, When::IfAbsent);
-        slf.get().bury_records(slf.py(), made.evicted);
+        slf.get().bury_records(slf.py(), made.evicted, now);
         let records = &slf.get().records;
         let version = records.version(key, now).unwrap_or_else(|| own.clone());
         if version != own {
@@ -198,8 +198,8 @@ impl Store {
         let replaced = records.insert(&text, record, lifetime, now, When::Always);
         if is_new {
             this.records.had_version(&old.version);
-            this.bury_records(slf.py(), replaced.evicted);
-            this.let_tag_go(slf.py(), &text);
+            this.bury_records(slf.py(), replaced.evicted, now);
+            this.let_tag_go(slf.py(), &text, now);
         }
         this.records.watch_due();
         Ok(Some(true))
@@ -221,7 +221,7 @@ impl Store {
         let held = records.peek(key, now, |record, _| record.clone());
         if let (Some(lifetime), Some(record)) = (lifetime, held) {
             let kept = records.insert(key, record, lifetime, now, When::IfTicket(ticket));
-            this.bury_records(slf.py(), kept.evicted);
+            this.bury_records(slf.py(), kept.evicted, now);
         }
         records.end_ticket(key, &[]);
         this.records.watch_due();
@@ -264,9 +264,9 @@ impl Store {
             return false;
         };
         let (found, gone) = records.remove(key, now);
-        this.bury_records(slf.py(), gone);
+        this.bury_records(slf.py(), gone, now);
         // Also where there was none: somebody may be about to store.
-        this.let_tag_go(slf.py(), key);
+        this.let_tag_go(slf.py(), key, now);
         found
     }
 
@@ -288,20 +288,21 @@ impl Store {
         Ok(rest.is_empty())
     }
 
-    /// Removes the entries that carry a tag, and lets nothing under way store another.
-    pub(super) fn let_tag_go(&self, py: Python<'_>, tag: &[u8]) {
+    /// Removes the entries that carry a tag, and lets nothing under way store another. What had expired by `now`
+    /// counts as that.
+    pub(super) fn let_tag_go(&self, py: Python<'_>, tag: &[u8], now: Instant) {
         if let Ok(core) = self.core() {
-            self.bury(py, core.remove_tag(tag, Instant::from_nanos(0)));
+            self.bury(py, core.remove_tag(tag, now));
         }
     }
 
     /// The entries of records that went, go.
-    pub(super) fn bury_records(&self, py: Python<'_>, gone: Evicted<Record>) {
+    pub(super) fn bury_records(&self, py: Python<'_>, gone: Evicted<Record>, now: Instant) {
         for removed in gone {
             // One that another took the place of is still there.
             if removed.cause != RemovalCause::Replaced {
                 self.records.had_version(&removed.value.version);
-                self.let_tag_go(py, &removed.key);
+                self.let_tag_go(py, &removed.key, now);
             }
         }
     }
@@ -309,7 +310,7 @@ impl Store {
     /// Lets go what is due, with its entries.
     pub(super) fn purge_records(&self, py: Python<'_>, now: Instant) {
         if let Some(records) = self.records.get() {
-            self.bury_records(py, records.purge_expired(now));
+            self.bury_records(py, records.purge_expired(now), now);
             self.records.watch_due();
         }
     }
@@ -323,7 +324,7 @@ impl Store {
         let of_instance = records.peek(key, start, |record, _| record.of_instance);
         if of_instance == Some(true) && !self.records.is_in_use(key) && !core.has_tag(key) {
             // Whoever read the version just now is too late.
-            self.bury_records(py, records.remove(key, start).1);
+            self.bury_records(py, records.remove(key, start).1, start);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::py::daemon::call_function;
 use crate::py::errors::Error;
 use crate::py::ffi;
 use crate::py::imports::REFUSED;
+use crate::py::key::is_text;
 use crate::py::value::Stored;
 use crate::py::weight::{TABLE, object_weight};
 
@@ -67,18 +68,18 @@ impl Store {
     pub(super) fn weigh(&self, key: &Bound<'_, PyAny>, stored: &Stored) -> PyResult<usize> {
         let weight = stored.weight(key.py())?;
         let number = stored.foreign();
-        if number.is_none() && key.is_instance_of::<PyString>() {
+        if number.is_none() && key.is_exact_instance_of::<PyString>() {
             return Ok(weight);
         }
         self.weigh_elsewhere(key, number)
             .map(|more| more.saturating_add(weight))
     }
 
-    /// What is in Python's tables: a key that is no str, an object of a custom serializer's.
+    /// What is in Python's tables: a key that is not there by its text, an object of a custom serializer's.
     #[cold]
     fn weigh_elsewhere(&self, key: &Bound<'_, PyAny>, number: Option<u64>) -> PyResult<usize> {
         let mut weight = 0_usize;
-        if !key.is_instance_of::<PyString>() {
+        if !is_text(key)? {
             weight = object_weight(key)?.saturating_add(TABLE);
         }
         if let Some(number) = number
