@@ -128,7 +128,7 @@ impl<'py> Caller<'py> {
         (patience, too_late): (f64, bool),
     ) -> PyResult<Role<'py>> {
         let leads = self.around.as_ref();
-        if leads.is_some_and(|fill| fill.get().is_within(place)) {
+        if leads.is_some_and(|fill| fill.get().ticket_for(place).is_some()) {
             return Ok(Role::Alone);
         }
         let now = coarse_now();
@@ -164,13 +164,18 @@ impl<'py> Caller<'py> {
         }
     }
 
-    /// Begins to run the function: what is stored for the key from here on is stored with the ticket.
+    /// Begins to run the function: what is stored for the key from here on is stored with the ticket. Within a
+    /// fill of the same key, it is but a part of that one's value.
     pub(super) fn begin(
         self,
         py: Python<'py>,
-        claim: Claim,
+        mut claim: Claim,
         flight: Option<u64>,
     ) -> PyResult<Filling<'py>> {
+        let around = self.around.as_ref().map(Bound::get);
+        if let Some(whole) = around.and_then(|fill| fill.ticket_for(&claim.place)) {
+            claim.ticket = claim.ticket.as_part_of(whole);
+        }
         AIRBORNE.fetch_add(1, Ordering::Relaxed);
         let landing = Landing {
             py,

@@ -54,13 +54,12 @@ impl Claim {
 }
 
 impl Fill {
-    /// Is this fill, or one around it, for that place?
-    pub(super) fn is_within(&self, place: &Place) -> bool {
-        self.claim.place == *place
-            || self
-                .around
-                .as_ref()
-                .is_some_and(|around| around.get().is_within(place))
+    /// The ticket of this fill, or of the innermost around it, that is for that place.
+    pub(super) fn ticket_for(&self, place: &Place) -> Option<Ticket> {
+        if self.claim.place == *place {
+            return Some(self.claim.ticket);
+        }
+        self.around.as_ref()?.get().ticket_for(place)
     }
 
     /// How many fills this context leads.
