@@ -82,13 +82,20 @@ class CachedView(Decorated):
         if request:
             self._methods().update(_READING if request.method in _READING else {request.method})
         value = joined(self._of._call_fn_or_exception(self._function, *args, **kwargs))
-        is_raised = isinstance(value, HTTPException)
-        if self._accepts(value.get_response() if is_raised else value):
+        if self._may_store(value):
             timeout = self._timeout()
             if isinstance(value, CachedResponse):
                 timeout = value.timeout or timeout
             self._store(key, value, timeout)
         return self._raised(value)
+
+    def _may_store(self, value: Any) -> bool:
+        if not isinstance(value, HTTPException):
+            return self._accepts(value)
+        if callable(self._options.response_filter) or not request:
+            return self._accepts(value.get_response())
+        # As the server would ask it: another one may not know how to answer without the request.
+        return self._accepts(value.get_response(request.environ))
 
     def _raised(self, value: Any) -> Any:
         """The answer, if it is not one to be raised."""
