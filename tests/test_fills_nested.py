@@ -126,3 +126,36 @@ def test_a_later_call_is_not_stored_over_by_an_earlier_one_with_parts():
     gate.open()
     assert leader.join() == ["outer of inner 2"]
     assert cache.get("key") == "inner 1"
+
+
+@pytest.mark.parametrize("decorate", [cached, memoize])
+def test_the_packages_own_decorators_know_their_layers_apart(decorate):
+    """J6: each layer has its values, and ``clear`` forgets those below it, too."""
+    app, _, runs = build()
+
+    def name():
+        return f"bob {runs.count('name')}"
+
+    inner = decorate(600)(name)
+    outer = decorate(60)(louder(inner))
+    with app.app_context():
+        assert [outer(), inner(), outer(), inner()] == ["BOB 1", "bob 1"] * 2
+        outer.clear()
+        assert [outer(), inner()] == ["BOB 2", "bob 2"]
+
+
+@both
+def test_delete_memoized_reaches_what_it_is_stacked_upon(cache_class, backend):
+    """K9: all layers have one name, and one version."""
+    _, cache, runs = build(cache_class, CACHE_TYPE=backend)
+
+    @louder
+    @cache.memoize(60)
+    @louder
+    @cache.memoize(600)
+    def name():
+        return f"bob {runs.count('name')}"
+
+    assert [name(), name()] == ["BOB 1"] * 2
+    cache.delete_memoized(name)
+    assert [name(), name()] == ["BOB 2"] * 2

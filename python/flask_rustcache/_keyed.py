@@ -16,7 +16,7 @@ from flask_caching.backends import NullCache
 from ._decorated import Decorated, MadeKey, name_of
 from ._memoized import MemoizedFunction, Shape, is_constant
 from ._native import Store
-from ._versions import digest_of
+from ._versions import digest_of, layers_of
 from ._views import CachedView
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Keyed(Decorated):
     def clear(self) -> None:
         """Removes every value of the function, and has none under way stored.
 
+        So it is with what the same decorator made below it, if it is stacked.
+
         Raises ``RuntimeError`` if the cache is no ``RustCache``.
         """
         backend = self._of.cache
@@ -68,7 +70,9 @@ class Keyed(Decorated):
                 f"clear() needs a RustCache with methods of its own, and this is a {type(backend).__name__};"
                 ' set CACHE_TYPE = "flask_rustcache.RustCache", or delete(...) each call'
             )
-        backend._remove_tag(self._tag())
+        for layer in layers_of(self):
+            if isinstance(layer, Keyed) and layer._kind == self._kind and layer._of is self._of:
+                backend._remove_tag(layer._tag())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Binds as a function does."""
@@ -93,7 +97,7 @@ class Keyed(Decorated):
         # Tells of other functions of that name in this process.
         self._of._mark(self._function, name)
         # There may be others in other processes, and the backend may be shared.
-        return f"{name}#{digest_of(self._function)}"
+        return f"{name}#{digest_of(self._function, whole=True)}"
 
     def _tag(self) -> str:
         return f"{self._kind}function {self._name()}"
