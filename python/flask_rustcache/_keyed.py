@@ -78,7 +78,11 @@ class Keyed(Decorated):
         """Binds as a function does."""
         return self if instance is None else KeyedMethod(self, instance)
 
-    def _bind_inner(self, make_cache_key: Callable[..., Any] | None) -> Self:
+    def _bind_inner(
+        self, make_cache_key: Callable[..., Any] | None, ignored: list[str] | None = None
+    ) -> Self:
+        # In any case: what it wraps may be decorated, too, and have handed on its attributes.
+        self._ignored = tuple(ignored or ())
         self._views = weakref.WeakKeyDictionary()
         self._own_key = self.key
         # What has no name is nobody else's.
@@ -160,6 +164,9 @@ class Keyed(Decorated):
             for position, parameter in enumerate(parameters)
             if parameter.kind in positional and parameter.name in self._ignored
         ]
+        if list(inspect.signature(self._function, follow_wrapped=False).parameters) != named:
+            # A wrapper may hand on others than it is given.
+            ignored = []
         return Shape(is_all, owner, ignored, list(self._ignored))
 
     def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -231,10 +238,11 @@ class KeyedFunction(Keyed, MemoizedFunction):
 
     _kind = "memoize "
 
-    def _ignoring(self, names: list[str] | None) -> Self:
-        self._ignored = tuple(names or ())
+    def _bind_inner(
+        self, make_cache_key: Callable[..., Any] | None, ignored: list[str] | None = None
+    ) -> Self:
         self.delete_memoized = self.clear
-        return self
+        return super()._bind_inner(make_cache_key, ignored)
 
     def _keep(self, made: Any, timeout: Any) -> None:
         """There are no versions to keep."""
