@@ -245,7 +245,7 @@ def test_tuples_that_are_no_answers_are_stored(value):
 
 @pytest.mark.parametrize("cache_class", CACHES.values(), ids=CACHES)
 def test_an_exception_that_cannot_answer_without_a_request(cache_class):
-    """It is stored and raised again: nobody but the server, or a filter of one's own, need ask it for its response."""
+    """It is stored and raised again: only the server, or a filter of one's own, asks for its response."""
 
     class Teapot(HTTPException):
         code = 418

@@ -15,7 +15,7 @@ from flask_caching.backends import NullCache
 
 from ._decorated import Decorated, MadeKey, name_of
 from ._memoized import MemoizedFunction, Shape, is_constant
-from ._native import Store
+from ._native import CachedFunction, Store
 from ._versions import digest_of, layers_of
 from ._views import CachedView
 
@@ -294,6 +294,15 @@ class KeyedMethod:
     def __repr__(self) -> str:
         """Says what is bound."""
         return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+
+def keyed_of(function: Any) -> Any:
+    """What the package's own decorators made, if that is meant by a function, a wrapper or a method."""
+    function, instance = getattr(function, "__func__", function), getattr(function, "__self__", None)
+    decorated = next((layer for layer in layers_of(function) if isinstance(layer, CachedFunction)), None)
+    if not isinstance(decorated, Keyed):
+        return None
+    return decorated if instance is None else KeyedMethod(decorated, instance)
 
 
 def _text(value: Any) -> str:

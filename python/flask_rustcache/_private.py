@@ -88,7 +88,7 @@ def _status_is_conditional(value: tuple[Any, ...]) -> bool:
 
 def _tuple_has_private_headers(value: tuple[Any, ...]) -> bool:
     """Whether headers follow the body: in one of a few forms, or, in the third place, in any."""
-    known = [part for part in value[1:] if isinstance(part, Headers | Mapping | list | tuple)]
+    known: list[Any] = [part for part in value[1:] if isinstance(part, Headers | Mapping | list | tuple)]
     if not known and len(value) == max(_LENGTHS) and isinstance(value[1], int | str | bytes | None):
         if isinstance(value[2], Iterator):
             # It cannot be looked at without being used up.

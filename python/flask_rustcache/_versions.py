@@ -140,8 +140,8 @@ def layers_of(function: Any) -> Iterator[Any]:
 def digest_of(function: Any, whole: bool = False) -> str:
     """What equal code has in common, in any process; empty for what has no code.
 
-    The code of wrappers counts. Of decorators that are stacked it is the innermost one's function that counts,
-    which Flask-Caching knows all of them by, unless the ``whole`` is asked for.
+    The code of wrappers counts. Of decorators that are stacked the innermost one's function counts, which
+    Flask-Caching knows all of them by, unless the ``whole`` is asked for.
     """
     codes: list[CodeType] = []
     for layer in layers_of(function):

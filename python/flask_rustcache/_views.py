@@ -40,6 +40,8 @@ class ViewOptions(NamedTuple):
         """What follows from them for the native half."""
         asked = callable(self.key_prefix) or callable(self.make_cache_key) or self.source_check
         asked = asked or (self.query_string and not hashes_plainly(self.hash_method))
+        # What `%` makes of anything but a plain text, or that it cannot, is Python's to say.
+        asked = asked or type(self.key_prefix) is not str or not _is_plain_text(self.key_prefix)
         kind = "asked" if asked else "query" if self.query_string else "view"
         return options.plan(
             kind,
@@ -130,6 +132,14 @@ class CachedView(Decorated):
             " does not hold the method; cache views of one method only, or give them a make_cache_key",
             stacklevel=2,
         )
+
+
+def _is_plain_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _serves_several(request: Any) -> bool:
