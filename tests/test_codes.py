@@ -17,7 +17,7 @@ OURS = {
 
 @pytest.fixture(params=OURS.values(), ids=OURS)
 def decorator(request):
-    """Each decorator that knows functions by name, in an application; a warning may say what is kept apart."""
+    """Each decorator that knows functions by name, in an application; a warning tells who is kept apart."""
     app, cache, _ = build()
     with app.app_context(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "another function than before", UserWarning)

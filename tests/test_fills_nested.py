@@ -1,5 +1,6 @@
 """Fills of one key within each other: views that call views, and decorators that are stacked."""
 
+import contextvars
 import functools
 import itertools
 
@@ -10,7 +11,7 @@ from flask_rustcache import cached, memoize
 
 from ._apps import build
 from ._child import in_child
-from ._fills import Crowd, Gate, lead, shop
+from ._fills import Crowd, Gate, follow, lead, shop
 
 PLAIN = ((flask_caching.Cache, "SimpleCache"), (flask_rustcache.Cache, "flask_rustcache.RustCache"))
 both = pytest.mark.parametrize(("cache_class", "backend"), PLAIN, ids=["upstream", "ours"])
@@ -159,3 +160,25 @@ def test_delete_memoized_reaches_what_it_is_stacked_upon(cache_class, backend):
     assert [name(), name()] == ["BOB 1"] * 2
     cache.delete_memoized(name)
     assert [name(), name()] == ["BOB 2"] * 2
+
+
+@in_child
+def test_a_context_that_outlived_its_fill_follows_as_any_other():
+    """C2, C8: what a thread or task that began in a fill has a copy of says nothing once the fill has ended."""
+    _, cache, runs = shop()
+    gate, contexts = Gate(), []
+
+    @cache.cached(60, key_prefix="total")
+    def total():
+        number = next(runs)
+        contexts.append(contextvars.copy_context())
+        if number == 2:
+            gate.stay()
+        return number
+
+    assert total() == 1
+    assert cache.delete("total")
+    leader = lead(total, gate)
+    follower = follow(lambda: contexts[0].run(total))
+    gate.open()
+    assert leader.join() == follower.join() == [2]
