@@ -164,7 +164,7 @@ def test_delete_memoized_reaches_what_it_is_stacked_upon(cache_class, backend):
 
 @in_child
 def test_a_context_that_outlived_its_fill_follows_as_any_other():
-    """C2, C8: what a thread or task that began in a fill has a copy of says nothing once the fill has ended."""
+    """C2, C8: what threads and tasks that began in a fill copied says nothing once the fill has ended."""
     _, cache, runs = shop()
     gate, contexts = Gate(), []
 

@@ -8,7 +8,7 @@ import inspect
 import types
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from flask import current_app, request
 from flask_caching.backends import NullCache
@@ -251,10 +251,13 @@ class KeyedFunction(Keyed, MemoizedFunction):
 class KeyedMethod:
     """A decorated method, bound to an instance or a class."""
 
+    __func__: Any
+    __self__: Any
+
     def __init__(self, function: Keyed, instance: Any) -> None:
         """Binds ``function`` to ``instance``."""
-        self.__func__, self.__self__ = function, instance
-        self.__doc__, self.__module__ = function.__doc__, function.__module__
+        own = {"__func__": function, "__self__": instance}
+        self.__dict__.update(own, __doc__=function.__doc__, __module__=function.__module__)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Calls the method."""
@@ -262,11 +265,11 @@ class KeyedMethod:
 
     def key(self, /, *args: Any, **kwargs: Any) -> str:
         """As for a function, for the other arguments."""
-        return self.__func__.key(self.__self__, *args, **kwargs)
+        return str(self.__func__.key(self.__self__, *args, **kwargs))
 
     def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         """As for a function, for the other arguments."""
-        return self.__func__.delete(self.__self__, *args, **kwargs)
+        return bool(self.__func__.delete(self.__self__, *args, **kwargs))
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -280,6 +283,10 @@ class KeyedMethod:
     def __getattr__(self, name: str) -> Any:
         """Whatever else is the function's."""
         return getattr(self.__func__, name)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Always raises ``AttributeError``, as for a bound method: attributes are the function's."""
+        raise AttributeError(f"a bound method has no attributes of its own: set {name} of the function")
 
     def __eq__(self, other: object) -> bool:
         """As bound methods compare."""
