@@ -353,8 +353,9 @@ def _innermost(function: Any) -> Any:
 
 
 def _candidates(view: Any, method: str) -> list[Any]:
-    """What a request of that method may run: the view, or a method of its class."""
+    """What a request of that method may run: the view, or a method of its class, or one that this overrides."""
     owner = getattr(view, "view_class", None)
     names = [method.lower(), "get"] if method == "HEAD" else [method.lower()]
-    found = next((getattr(owner, name) for name in names if hasattr(owner, name)), None)
-    return [one for one in (view, found, getattr(owner, "dispatch_request", None)) if one is not None]
+    found = [name for name in names if hasattr(owner, name)][:1]
+    kinds = [vars(kind) for kind in getattr(owner, "__mro__", ())]
+    return [view, *(kind[name] for name in (*found, "dispatch_request") for kind in kinds if name in kind)]
