@@ -184,7 +184,7 @@ def test_a_view_that_is_replaced(app, runs):
 
 @pytest.mark.parametrize("backend", [BACKEND, "SimpleCache"])
 def test_methods_that_a_view_overrides(runs, backend):
-    """K9: reached by `super()` they answer the same request; views that follow each other may have one address."""
+    """K9: by `super()` they answer the same request; views that follow each other may have one address."""
     app, _, _ = build(CACHE_TYPE=backend)
 
     class Base(MethodView):

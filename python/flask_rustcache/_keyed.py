@@ -353,7 +353,7 @@ def _innermost(function: Any) -> Any:
 
 
 def _candidates(view: Any, method: str) -> list[Any]:
-    """What a request of that method may run: the view, or a method of its class, or one that this overrides."""
+    """What a request of that method may run: the view, a method of its class, or one that this overrides."""
     owner = getattr(view, "view_class", None)
     names = [method.lower(), "get"] if method == "HEAD" else [method.lower()]
     found = [name for name in names if hasattr(owner, name)][:1]
