@@ -180,3 +180,34 @@ def test_a_view_that_is_replaced(app, runs):
     assert ask(app, "GET /", "POST /") == ["instead 3"] * 2
     app.view_functions["page"] = page
     assert ask(app, "GET /", "POST /") == ["1", "4"]
+
+
+@pytest.mark.parametrize("backend", [BACKEND, "SimpleCache"])
+def test_methods_that_a_view_overrides(runs, backend):
+    """K9: by `super()` they answer the same request; views that follow each other may have one address."""
+    app, _, _ = build(CACHE_TYPE=backend)
+
+    class Base(MethodView):
+        def __repr__(self):
+            return "<view at 0x7f00>"
+
+        @cached(60)
+        def get(self):
+            return f"{request.path} {next(runs)}"
+
+        @cached(60)
+        def post(self):
+            return f"posted {next(runs)}"
+
+    class Page(Base):
+        def get(self):
+            return super().get()
+
+        def post(self):
+            return super().post()
+
+    for name in "ab":
+        app.add_url_rule(f"/{name}", view_func=Page.as_view(name))
+    for _ in range(2):
+        assert ask(app, "GET /a", "GET /b") == ["/a 1", "/b 2"]
+    assert ask(app, "POST /a", "POST /a") == ["posted 3", "posted 4"]

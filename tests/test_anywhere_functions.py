@@ -256,3 +256,5 @@ def test_a_bound_method_is_like_a_bound_method(present, name):
     assert len({method, getattr(greeter, name)}) == 1
     for again in (pickle.loads(pickle.dumps(method)), copy.copy(method), copy.deepcopy(method)):
         assert again(2) == "ann 2"
+    with pytest.raises(AttributeError, match="set cache_timeout of the function"):
+        method.cache_timeout = 5

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import functools
 import itertools
 from datetime import date
 from decimal import Decimal
@@ -275,6 +276,37 @@ def test_ignored_arguments(present):
             return f"of {self.token}"
 
     assert Shop("a").total(1) == Shop("b").total(a=1) == "of a"
+
+
+def test_ignored_arguments_of_what_is_wrapped(present):
+    """J3: positions of a function are none of its wrapper, which hands on others than it is given."""
+
+    def for_user(function):
+        return functools.wraps(function)(lambda *args, **kwargs: function("user", *args, **kwargs))
+
+    @memoize(60, args_to_ignore=["user"])
+    @for_user
+    def page(user, number):
+        return user, number
+
+    assert [page(number) for number in (1, 2, 1, 2)] == [("user", 1), ("user", 2)] * 2
+    assert page(number=1) == ("user", 1)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_ignored_arguments_are_of_one_decorator(present, kind):
+    """J3: not of those above it, to which `functools.wraps` hands attributes on."""
+
+    def with_second(function):
+        return functools.wraps(function)(lambda a, b: (function(a, b), b))
+
+    @BOTH[kind](60)
+    @with_second
+    @memoize(60, args_to_ignore=["b"])
+    def pair(a, b):
+        return a, b
+
+    assert [pair(1, b) for b in (1, 2, 1, 2)] == [((1, 1), 1), ((1, 1), 2)] * 2
 
 
 @pytest.mark.parametrize("kind", BOTH)

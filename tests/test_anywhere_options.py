@@ -1,5 +1,6 @@
 """The options of the top-level decorators, and how long, and in which form, what they store lives."""
 
+import functools
 import gc
 import itertools
 import logging
@@ -14,6 +15,7 @@ from werkzeug.exceptions import NotFound
 from ._anywhere import app, decorate, present, runs, stored
 from ._apps import build
 from ._child import mortal_functions
+from ._memo import Item
 
 # Fixtures are found by their names.
 __all__ = ["app", "decorate", "present", "runs"]
@@ -311,3 +313,59 @@ def test_decorating_says_nothing():
         for decorator in (cached, memoize):
             for _ in range(3):
                 decorator(60)(lambda a, *, b=[]: a)
+
+
+def test_a_cache_forgets_what_the_packages_own_decorators_made(decorate, runs):
+    """C6: `delete_memoized` of ``Cache``, which many have in their code, is no silent nothing."""
+    app, cache, _ = build()
+
+    @decorate(60)
+    def total(a):
+        return a, next(runs)
+
+    @functools.wraps(total)
+    def above(a):
+        return total(a)
+
+    with app.app_context():
+        assert [total(1), total(2)] == [(1, 1), (2, 2)]
+        cache.delete_memoized(total, 1)
+        assert [total(1), total(2)] == [(1, 3), (2, 2)]
+        cache.delete_memoized(above, a=2)
+        assert [total(1), total(2)] == [(1, 3), (2, 4)]
+        cache.delete_memoized(total)
+        assert [total(1), total(2)] == [(1, 5), (2, 6)]
+        cache.delete_memoized_verhash(above)
+        assert [total(1), total(2)] == [(1, 7), (2, 8)]
+
+
+def test_a_cache_forgets_methods_of_the_packages_own_decorators(decorate, runs):
+    """C6, K9: of one call by the remaining arguments, the instance's own or not; all of them with none."""
+
+    class Shop(Item):
+        @decorate(60)
+        def total(self, a):
+            return a, next(runs)
+
+        @classmethod
+        @decorate(60)
+        def of_class(cls, a):
+            return a, next(runs)
+
+    app, cache, _ = build()
+    shop = Shop("a")
+    with app.app_context():
+        assert shop.total(1) == (1, 1)
+        cache.delete_memoized(shop.total, 1)
+        assert shop.total(1) == (1, 2)
+        cache.delete_memoized(shop.total, shop, 1)
+        assert shop.total(1) == (1, 3)
+        cache.delete_memoized(Shop.total, shop, 1)
+        assert shop.total(1) == (1, 4)
+        cache.delete_memoized(shop.total)
+        assert shop.total(1) == (1, 5)
+        assert Shop.of_class(1) == (1, 6)
+        cache.delete_memoized(Shop.of_class, 1)
+        assert Shop.of_class(1) == (1, 7)
+        cache.delete_memoized(Shop.of_class)
+        assert Shop.of_class(1) == (1, 8)

@@ -10,9 +10,10 @@ import flask_caching
 import flask_rustcache
 import pytest
 from flask import request
+from markupsafe import Markup
 from werkzeug.datastructures import ImmutableMultiDict
 
-from ._apps import backend_of, build, native, one_view, text
+from ._apps import BACKEND, backend_of, build, native, one_view, text
 
 
 @pytest.fixture
@@ -218,3 +219,35 @@ def test_inc_and_dec():
     with app.app_context():
         assert [cache.inc("a"), cache.inc("a", 5), cache.inc("a", delta=2), cache.dec("a")] == [1, 6, 8, 7]
         assert [cache.dec("b", 3), cache.get("b")] == [-3, -3]
+
+
+class Ending(str):
+    """A text with a way of its own to take the path in."""
+
+    __slots__ = ()
+
+    def __mod__(self, path):
+        return f"{path} {self!s}"
+
+
+ODD_PREFIXES = {
+    "none": None,
+    "number": 5,
+    "bytes": b"page",
+    "no UTF-8": "\udc80%s",
+    "markup": Markup("page/%s"),
+    "own %": Ending("page/%s"),
+}
+
+
+@pytest.mark.parametrize("prefix", ODD_PREFIXES.values(), ids=ODD_PREFIXES)
+def test_prefixes_of_other_types(prefix):
+    """Whatever Flask-Caching makes of them, an error at the call included, it makes of them here."""
+    seen = []
+    for cache_class, backend in ((flask_caching.Cache, "SimpleCache"), (flask_rustcache.Cache, BACKEND)):
+        app, cache, runs = build(cache_class, CACHE_TYPE=backend)
+        page = cache.cached(60, key_prefix=prefix)(lambda runs=runs: runs.count("page"))
+        with app.test_request_context("/<a>"):
+            answers = [page() for _ in range(2)]
+        seen.append((answers, {str(key) for key in cache.cache._cache}))
+    assert seen[0] == seen[1]

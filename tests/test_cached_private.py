@@ -1,15 +1,21 @@
 """Decision, "stored value": what says that it is for one visitor is served to that one alone."""
 
 import contextlib
+import functools
+import itertools
 import warnings
+from collections import UserDict, UserList
+from http import HTTPStatus
+from unittest import mock
 
 import flask_rustcache
 import pytest
 from flask import Response, abort, make_response, redirect
 from flask_caching import CachedResponse
 from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
 
-from ._apps import backend_of, build
+from ._apps import CACHES, backend_of, build
 
 
 def with_cookie():
@@ -53,11 +59,32 @@ PRIVATE = {
     "list": lambda: ("page", 200, [("Cache-Control", "private")]),
     "headers": lambda: ("page", Headers({"Set-Cookie": "a=b"})),
     "headers and status": lambda: ("page", 200, Headers([("X", "1"), ("Set-Cookie", "a=b")])),
+    "mapping": lambda: ("page", 200, UserDict({"Set-Cookie": "a=b"})),
+    "mapping with list": lambda: ("page", 200, UserDict({"set-cookie": ["a=b", "c=d"]})),
+    "items of a mapping": lambda: ("page", 200, UserDict({"Set-Cookie": "a=b"}).items()),
+    "pairs one after the other": lambda: ("page", "200 OK", iter([("Cache-Control", "private")])),
+    "pairs of a class of their own": lambda: ("page", 200, Pairs([("Cache-Control", "no-store")])),
     "response in tuple": lambda: (with_cookie(), 201),
     "exception": lambda: abort(with_cookie()),
 }
 
-CONDITIONAL = {status: lambda status=status: Response("part", status) for status in (206, 304, 412, 416)}
+STATUSES = (206, 304, 412, 416)
+FORMS = {
+    "": lambda status: Response("part", status),
+    "tuple": lambda status: ("part", status),
+    "tuple with headers": lambda status: ("part", status, {"X-One": "1"}),
+    "enum": lambda status: ({"part": 1}, HTTPStatus(status)),
+    "text": lambda status: (["part"], f"{status} SO IT IS"),
+    "digits": lambda status: (b"part", f"{status}"),
+}
+CONDITIONAL = {
+    f"{status} {form}".strip(): functools.partial(make, status)
+    for status, (form, make) in itertools.product(STATUSES, FORMS.items())
+}
+
+
+class Pairs(UserList):
+    """Headers as pairs, neither a list nor an iterator."""
 
 
 def delete_cookie(made):
@@ -106,13 +133,13 @@ def test_store_private_is_upstreams_way(kind):
 def test_an_answer_to_one_requests_conditions_is_not_stored(status):
     """304 for one is no 304 for all; nor is a part of a page the page."""
     app, _, runs = serve(CONDITIONAL[status])
-    client = app.test_client()
+    client, code = app.test_client(), int(status[:3])
     with pytest.warns(UserWarning, match="answers one request's conditions") as warned:
-        assert [client.get("/").status_code for _ in range(2)] == [status] * 2
+        assert [client.get("/").status_code for _ in range(2)] == [code] * 2
     assert (len(warned), runs) == (1, {"page": 2})
     app, _, runs = serve(CONDITIONAL[status], CACHE_STORE_PRIVATE=True)
     client = app.test_client()
-    assert [client.get("/").status_code for _ in range(2)] == [status] * 2
+    assert [client.get("/").status_code for _ in range(2)] == [code] * 2
     assert runs == {"page": 1}
 
 
@@ -131,6 +158,7 @@ PUBLIC = {
     "lines in the body of a tuple": lambda: ({"text": "one\ntwo"}, 201),
     "numbers in the body of a tuple": lambda: ({1: [None], 2: {}}, 200, {"X-One": "1"}),
     "pairs in the body of a tuple": lambda: ([("Cache-Control", "private"), (1, 2, 3)], 200),
+    "other status": lambda: ("page", "200 OK", UserDict({"X-One": "1"})),
     "dict with headers": lambda: ({"Set-Cookie": "told in JSON"}, {"X-One": "1"}),
 }
 
@@ -198,3 +226,43 @@ def test_a_public_answer_is_stored_after_private_ones():
     with app.app_context(), pytest.warns(UserWarning, match="is not cached"):
         assert [page().get_data() for _ in range(5)] == [b"page"] * 2 + [b"for all"] * 3
     assert runs == {"page": 3}
+
+
+@pytest.mark.parametrize("value", [(5, 206), (0.5, 304, 1), (1, 2, 416), ("a", "b", None), (), ((), 5)])
+def test_tuples_that_are_no_answers_are_stored(value):
+    """A function that is no view may return any; nothing is said of them."""
+    app, cache, runs = build()
+
+    @cache.cached(60, key_prefix="pair")
+    def pair():
+        runs.count("pair")
+        return value
+
+    with app.app_context():
+        assert [pair() for _ in range(2)] == [value] * 2
+    assert runs == {"pair": 1}
+
+
+@pytest.mark.parametrize("cache_class", CACHES.values(), ids=CACHES)
+def test_an_exception_that_cannot_answer_without_a_request(cache_class):
+    """It is stored and raised again: only the server, or a filter of one's own, asks for its response."""
+
+    class Teapot(HTTPException):
+        code = 418
+        description = "tea"
+
+        def get_response(self, environ, scope=None):
+            return super().get_response(environ, scope)
+
+    Teapot.__qualname__ = "Teapot"
+    with mock.patch.dict(globals(), Teapot=Teapot):
+        app, cache, runs = build(cache_class)
+
+        @app.get("/")
+        @cache.cached(60)
+        def pot():
+            runs.count("pot")
+            raise Teapot
+
+        assert [app.test_client().get("/").status_code for _ in range(2)] == [418] * 2
+        assert runs == {"pot": 1}

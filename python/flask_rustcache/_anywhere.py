@@ -202,7 +202,7 @@ def memoize(  # noqa: PLR0913  # the options of Cache.memoize
         inner = _inner(function, timeout)
         plan = options.plan("call", forces_first=True)
         decorated = KeyedFunction(cache or CURRENT, function, inner, plan, options)
-        return decorated._ignoring(args_to_ignore)._bind_inner(None)
+        return decorated._bind_inner(None, args_to_ignore)
 
     return cast("_typing.KeyedMemoizedDecorator", decorator)
 

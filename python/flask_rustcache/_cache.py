@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 from . import _compat, _config
 from ._decorated import Options
 from ._groups import Groups, frozen
+from ._keyed import KeyedMethod, keyed_of
 from ._memoized import KeyOptions, MemoizedFunction
 from ._native import CacheFront
 from ._versions import Versions
@@ -94,6 +95,29 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
     def _owner(self) -> Any:
         """Whose signals are sent."""
         return self
+
+    def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
+        """Forgets all values of a memoized function, or that of one call; see Flask-Caching's.
+
+        One that the package's own ``memoize`` or ``cached`` made is forgotten in the cache that it goes by.
+        """
+        own = keyed_of(f)
+        if own is None:
+            super().delete_memoized(f, *args, **kwargs)
+        elif args or kwargs:
+            # Its own instance may be given, too.
+            is_given = isinstance(own, KeyedMethod) and bool(args) and args[0] is own.__self__
+            own.delete(*args[is_given:], **kwargs)
+        else:
+            own.clear()
+
+    def delete_memoized_verhash(self, f: Any, *args: Any) -> None:
+        """Forgets a memoized function's version, and with it its values; see Flask-Caching's."""
+        own = keyed_of(f)
+        if own is None:
+            super().delete_memoized_verhash(f, *args)
+        else:
+            own.clear()
 
     def inc(self, key: Any, delta: Any = 1) -> Any:
         """Adds to a value, atomically; see the backend's ``inc``."""

@@ -8,15 +8,15 @@ import inspect
 import types
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from flask import current_app, request
 from flask_caching.backends import NullCache
 
 from ._decorated import Decorated, MadeKey, name_of
 from ._memoized import MemoizedFunction, Shape, is_constant
-from ._native import Store
-from ._versions import digest_of
+from ._native import CachedFunction, Store
+from ._versions import digest_of, layers_of
 from ._views import CachedView
 
 if TYPE_CHECKING:
@@ -58,6 +58,8 @@ class Keyed(Decorated):
     def clear(self) -> None:
         """Removes every value of the function, and has none under way stored.
 
+        So it is with what the same decorator made below it, if it is stacked.
+
         Raises ``RuntimeError`` if the cache is no ``RustCache``.
         """
         backend = self._of.cache
@@ -68,13 +70,19 @@ class Keyed(Decorated):
                 f"clear() needs a RustCache with methods of its own, and this is a {type(backend).__name__};"
                 ' set CACHE_TYPE = "flask_rustcache.RustCache", or delete(...) each call'
             )
-        backend._remove_tag(self._tag())
+        for layer in layers_of(self):
+            if isinstance(layer, Keyed) and layer._kind == self._kind and layer._of is self._of:
+                backend._remove_tag(layer._tag())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Binds as a function does."""
         return self if instance is None else KeyedMethod(self, instance)
 
-    def _bind_inner(self, make_cache_key: Callable[..., Any] | None) -> Self:
+    def _bind_inner(
+        self, make_cache_key: Callable[..., Any] | None, ignored: list[str] | None = None
+    ) -> Self:
+        # In any case: what it wraps may be decorated, too, and have handed on its attributes.
+        self._ignored = tuple(ignored or ())
         self._views = weakref.WeakKeyDictionary()
         self._own_key = self.key
         # What has no name is nobody else's.
@@ -93,7 +101,7 @@ class Keyed(Decorated):
         # Tells of other functions of that name in this process.
         self._of._mark(self._function, name)
         # There may be others in other processes, and the backend may be shared.
-        return f"{name}#{digest_of(self._function)}"
+        return f"{name}#{digest_of(self._function, whole=True)}"
 
     def _tag(self) -> str:
         return f"{self._kind}function {self._name()}"
@@ -156,6 +164,9 @@ class Keyed(Decorated):
             for position, parameter in enumerate(parameters)
             if parameter.kind in positional and parameter.name in self._ignored
         ]
+        if list(inspect.signature(self._function, follow_wrapped=False).parameters) != named:
+            # A wrapper may hand on others than it is given.
+            ignored = []
         return Shape(is_all, owner, ignored, list(self._ignored))
 
     def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -227,10 +238,11 @@ class KeyedFunction(Keyed, MemoizedFunction):
 
     _kind = "memoize "
 
-    def _ignoring(self, names: list[str] | None) -> Self:
-        self._ignored = tuple(names or ())
+    def _bind_inner(
+        self, make_cache_key: Callable[..., Any] | None, ignored: list[str] | None = None
+    ) -> Self:
         self.delete_memoized = self.clear
-        return self
+        return super()._bind_inner(make_cache_key, ignored)
 
     def _keep(self, made: Any, timeout: Any) -> None:
         """There are no versions to keep."""
@@ -239,10 +251,13 @@ class KeyedFunction(Keyed, MemoizedFunction):
 class KeyedMethod:
     """A decorated method, bound to an instance or a class."""
 
+    __func__: Any
+    __self__: Any
+
     def __init__(self, function: Keyed, instance: Any) -> None:
         """Binds ``function`` to ``instance``."""
-        self.__func__, self.__self__ = function, instance
-        self.__doc__, self.__module__ = function.__doc__, function.__module__
+        own = {"__func__": function, "__self__": instance}
+        self.__dict__.update(own, __doc__=function.__doc__, __module__=function.__module__)
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Calls the method."""
@@ -250,11 +265,11 @@ class KeyedMethod:
 
     def key(self, /, *args: Any, **kwargs: Any) -> str:
         """As for a function, for the other arguments."""
-        return self.__func__.key(self.__self__, *args, **kwargs)
+        return str(self.__func__.key(self.__self__, *args, **kwargs))
 
     def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         """As for a function, for the other arguments."""
-        return self.__func__.delete(self.__self__, *args, **kwargs)
+        return bool(self.__func__.delete(self.__self__, *args, **kwargs))
 
     @property
     def __signature__(self) -> inspect.Signature:
@@ -269,6 +284,10 @@ class KeyedMethod:
         """Whatever else is the function's."""
         return getattr(self.__func__, name)
 
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        """Always raises ``AttributeError``, as for a bound method: attributes are the function's."""
+        raise AttributeError(f"a bound method has no attributes of its own: set {name} of the function")
+
     def __eq__(self, other: object) -> bool:
         """As bound methods compare."""
         if not isinstance(other, KeyedMethod):
@@ -282,6 +301,15 @@ class KeyedMethod:
     def __repr__(self) -> str:
         """Says what is bound."""
         return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+
+def keyed_of(function: Any) -> Any:
+    """What the package's own decorators made, if that is meant by a function, a wrapper or a method."""
+    function, instance = getattr(function, "__func__", function), getattr(function, "__self__", None)
+    decorated = next((layer for layer in layers_of(function) if isinstance(layer, CachedFunction)), None)
+    if not isinstance(decorated, Keyed):
+        return None
+    return decorated if instance is None else KeyedMethod(decorated, instance)
 
 
 def _text(value: Any) -> str:
@@ -325,8 +353,9 @@ def _innermost(function: Any) -> Any:
 
 
 def _candidates(view: Any, method: str) -> list[Any]:
-    """What a request of that method may run: the view, or a method of its class."""
+    """What a request of that method may run: the view, a method of its class, or one that this overrides."""
     owner = getattr(view, "view_class", None)
     names = [method.lower(), "get"] if method == "HEAD" else [method.lower()]
-    found = next((getattr(owner, name) for name in names if hasattr(owner, name)), None)
-    return [one for one in (view, found, getattr(owner, "dispatch_request", None)) if one is not None]
+    found = [name for name in names if hasattr(owner, name)][:1]
+    kinds = [vars(kind) for kind in getattr(owner, "__mro__", ())]
+    return [view, *(kind[name] for name in (*found, "dispatch_request") for kind in kinds if name in kind)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from werkzeug.datastructures import Headers
@@ -11,11 +13,13 @@ from werkzeug.sansio.response import Response
 from ._decorated import name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
+    from collections.abc import Callable
 
 #: What answers ``Range``, ``If-None-Match`` and the like (RFC 9110): an answer to that request alone.
 _CONDITIONAL = {206, 304, 412, 416}
+
+#: Of the tuples that a view may return.
+_LENGTHS = (2, 3)
 
 
 class PrivateFilter:
@@ -64,17 +68,39 @@ def _is_private(value: Any) -> bool:
     if isinstance(value, Response):
         return value.status_code in _CONDITIONAL or _headers_are_private(value.headers)
     if isinstance(value, tuple) and value:
-        return _is_private(value[0]) or any(_part_is_private(part) for part in value[1:])
+        return _is_private(value[0]) or _status_is_conditional(value) or _tuple_has_private_headers(value)
     return False
 
 
-def _part_is_private(part: Any) -> bool:
-    """What follows the body in a tuple: a status, or headers in one of the forms that Flask takes."""
-    if not isinstance(part, (Headers, dict, list, tuple)):
+def _status_is_conditional(value: tuple[Any, ...]) -> bool:
+    """Whether the second part of a tuple is such a status, in any form that Flask takes."""
+    if len(value) not in _LENGTHS or isinstance(value[0], Number):
+        # No answer: a function that is no view may return any tuple.
         return False
+    status = value[1]
+    if isinstance(status, bytes | bytearray):
+        status = status.decode("latin-1")
+    if isinstance(status, str):
+        status = status.strip().partition(" ")[0]
+        return status in map(str, _CONDITIONAL)
+    return isinstance(status, int) and status in _CONDITIONAL
+
+
+def _tuple_has_private_headers(value: tuple[Any, ...]) -> bool:
+    """Whether headers follow the body: in one of a few forms, or, in the third place, in any."""
+    known: list[Any] = [part for part in value[1:] if isinstance(part, Headers | Mapping | list | tuple)]
+    if not known and len(value) == max(_LENGTHS) and isinstance(value[1], int | str | bytes | None):
+        if isinstance(value[2], Iterator):
+            # It cannot be looked at without being used up.
+            return True
+        known = [value[2]] if isinstance(value[2], Iterable) else []
+    return any(_part_is_private(part) for part in known)
+
+
+def _part_is_private(part: Any) -> bool:
     try:
         return _headers_are_private(Headers(part))
-    except (AttributeError, TypeError, ValueError):
+    except Exception:
         # No headers: a function that is no view may return any tuple.
         return False
 

@@ -8,8 +8,8 @@ no other traffic can evict them, and take their entries along when they go.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
-import inspect
 import warnings
 import weakref
 from types import CodeType
@@ -18,12 +18,16 @@ from typing import TYPE_CHECKING, Any
 import flask_caching
 from flask_caching.utils import function_namespace
 
-from ._native import Store
+from ._native import CachedFunction, Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-_DIGESTS: weakref.WeakKeyDictionary[CodeType, str] = weakref.WeakKeyDictionary()
+#: By the code, and the name of its file.
+_DIGESTS: weakref.WeakKeyDictionary[CodeType, dict[str, str]] = weakref.WeakKeyDictionary()
+
+#: More wrappers around each other than these are one that makes itself anew.
+_MOST_LAYERS = 1000
 
 
 class Versions(flask_caching.Cache):
@@ -124,28 +128,58 @@ def _derived(version: str, record: str) -> str:
     return base64.b64encode(digest)[:6].decode("ascii")
 
 
-def digest_of(function: Any) -> str:
-    """What equal code has in common, in any process; empty for what has no code."""
-    code = getattr(inspect.unwrap(function), "__code__", None)
-    if code is None:
-        return ""
-    known = _DIGESTS.get(code)
-    if known is None:
-        known = _DIGESTS[code] = hashlib.sha256(
-            _described(code).encode("utf-8", "surrogatepass")
-        ).hexdigest()[:8]
-    return known
+def layers_of(function: Any) -> Iterator[Any]:
+    """A function, and what it is wrapped around, as told by ``functools.wraps``."""
+    seen: dict[int, Any] = {}
+    while function is not None and id(function) not in seen and len(seen) < _MOST_LAYERS:
+        seen[id(function)] = function
+        yield function
+        function = getattr(function, "__wrapped__", None)
 
 
-def _described(part: Any) -> str:
+def digest_of(function: Any, whole: bool = False) -> str:
+    """What equal code has in common, in any process; empty for what has no code.
+
+    The code of wrappers counts. Of decorators that are stacked the innermost one's function counts, which
+    Flask-Caching knows all of them by, unless the ``whole`` is asked for.
+    """
+    codes: list[CodeType] = []
+    for layer in layers_of(function):
+        if isinstance(layer, CachedFunction) and not whole:
+            codes.clear()
+        code = getattr(layer, "__code__", None)
+        if isinstance(code, CodeType):
+            codes.append(code)
+    # Tools that generate wrappers give each a file name of its own.
+    digests = [_digest(code, code is codes[-1]) for code in codes]
+    return digests[0] if len(digests) == 1 else _hashed("".join(digests)) if digests else ""
+
+
+def _digest(code: CodeType, tells_place: bool) -> str:
+    # Code objects are equal if they differ in their files alone.
+    known, place = _DIGESTS.setdefault(code, {}), code.co_filename if tells_place else ""
+    if place not in known:
+        known[place] = _hashed(_described(code, tells_place))
+    return known[place]
+
+
+def _hashed(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+
+
+def _described(part: Any, tells_place: bool) -> str:
     """Code and its constants as text."""
+    describe = functools.partial(_described, tells_place=tells_place)
     if isinstance(part, CodeType):
-        place = (part.co_filename, part.co_firstlineno, part.co_code, part.co_names, part.co_varnames)
-        return f"{place!r}({', '.join(map(_described, part.co_consts))})"
+        names = (part.co_names, part.co_varnames, part.co_freevars, part.co_cellvars)
+        counts = (part.co_argcount, part.co_posonlyargcount, part.co_kwonlyargcount, part.co_flags)
+        file = part.co_filename if tells_place else ""
+        place = (file, part.co_firstlineno, part.co_code, *names, *counts)
+        return f"{place!r}({', '.join(map(describe, part.co_consts))})"
     if isinstance(part, frozenset):
-        return repr(sorted(map(_described, part)))
+        return repr(sorted(map(describe, part)))
     if isinstance(part, tuple):
-        return f"({', '.join(map(_described, part))})"
+        return f"({', '.join(map(describe, part))})"
     return repr(part)
 
 

@@ -40,6 +40,8 @@ class ViewOptions(NamedTuple):
         """What follows from them for the native half."""
         asked = callable(self.key_prefix) or callable(self.make_cache_key) or self.source_check
         asked = asked or (self.query_string and not hashes_plainly(self.hash_method))
+        # What `%` makes of anything but a plain text, or that it cannot, is Python's to say.
+        asked = asked or type(self.key_prefix) is not str or not _is_plain_text(self.key_prefix)
         kind = "asked" if asked else "query" if self.query_string else "view"
         return options.plan(
             kind,
@@ -82,13 +84,20 @@ class CachedView(Decorated):
         if request:
             self._methods().update(_READING if request.method in _READING else {request.method})
         value = joined(self._of._call_fn_or_exception(self._function, *args, **kwargs))
-        is_raised = isinstance(value, HTTPException)
-        if self._accepts(value.get_response() if is_raised else value):
+        if self._may_store(value):
             timeout = self._timeout()
             if isinstance(value, CachedResponse):
                 timeout = value.timeout or timeout
             self._store(key, value, timeout)
         return self._raised(value)
+
+    def _may_store(self, value: Any) -> bool:
+        if not isinstance(value, HTTPException):
+            return self._accepts(value)
+        if callable(self._options.response_filter) or not request:
+            return self._accepts(value.get_response())
+        # As the server would ask it: another one may not know how to answer without the request.
+        return self._accepts(value.get_response(request.environ))
 
     def _raised(self, value: Any) -> Any:
         """The answer, if it is not one to be raised."""
@@ -123,6 +132,14 @@ class CachedView(Decorated):
             " does not hold the method; cache views of one method only, or give them a make_cache_key",
             stacklevel=2,
         )
+
+
+def _is_plain_text(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _serves_several(request: Any) -> bool:

@@ -19,6 +19,16 @@ pub struct Ticket {
     pub(super) watched: usize,
 }
 
+impl Ticket {
+    /// This ticket for a part of what another one, of the same key, was taken for: the part is no later than
+    /// the whole, which is stored over it.
+    #[must_use]
+    pub fn as_part_of(mut self, whole: Self) -> Self {
+        self.key.number = self.key.number.min(whole.key.number);
+        self
+    }
+}
+
 /// When a watch began.
 #[derive(Copy, Clone, PartialEq, Eq, Debug)]
 pub(super) struct Moment {
@@ -200,5 +210,24 @@ mod tests {
         assert!(generations.is_good(1, old) && generations.is_good(1, new));
         generations.note_stored(1, new);
         assert!(!generations.is_good(1, old) && generations.is_good(1, new));
+    }
+
+    #[test]
+    fn a_part_is_no_later_than_the_whole() {
+        let mut generations = Generations::default();
+        let ticket = |key| Ticket {
+            key,
+            tags: 0,
+            watched: 0,
+        };
+        let (old, whole) = (
+            generations.watch(named(1, b"a")),
+            generations.watch(named(1, b"a")),
+        );
+        let part = ticket(generations.watch(named(1, b"a"))).as_part_of(ticket(whole));
+        generations.note_stored(1, part.key);
+        assert!(generations.is_good(1, whole) && !generations.is_good(1, old));
+        generations.bump(1);
+        assert!(!generations.is_good(1, whole) && !generations.is_good(1, part.key));
     }
 }

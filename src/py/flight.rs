@@ -128,7 +128,7 @@ impl<'py> Caller<'py> {
         (patience, too_late): (f64, bool),
     ) -> PyResult<Role<'py>> {
         let leads = self.around.as_ref();
-        if leads.is_some_and(|fill| fill.get().is_within(place)) {
+        if leads.is_some_and(|fill| fill.get().ticket_for(place).is_some()) {
             return Ok(Role::Alone);
         }
         let now = coarse_now();
@@ -164,13 +164,18 @@ impl<'py> Caller<'py> {
         }
     }
 
-    /// Begins to run the function: what is stored for the key from here on is stored with the ticket.
+    /// Begins to run the function: what is stored for the key from here on is stored with the ticket. Within a
+    /// fill of the same key, it is but a part of that one's value.
     pub(super) fn begin(
         self,
         py: Python<'py>,
-        claim: Claim,
+        mut claim: Claim,
         flight: Option<u64>,
     ) -> PyResult<Filling<'py>> {
+        let around = self.around.as_ref().map(Bound::get);
+        if let Some(whole) = around.and_then(|fill| fill.ticket_for(&claim.place)) {
+            claim.ticket = claim.ticket.as_part_of(whole);
+        }
         AIRBORNE.fetch_add(1, Ordering::Relaxed);
         let landing = Landing {
             py,
@@ -182,12 +187,18 @@ impl<'py> Caller<'py> {
             context: self.context,
             claim,
             returned: AtomicBool::new(false),
+            over: AtomicBool::new(false),
             around: self.around.map(Bound::unbind),
         };
+        let fill = Bound::new(py, fill)?;
         let token = FILL_CONTEXT
             .get(py)?
-            .call_method1(intern!(py, "set"), (Bound::new(py, fill)?,))?;
-        Ok(Filling { token, landing })
+            .call_method1(intern!(py, "set"), (&fill,))?;
+        Ok(Filling {
+            token,
+            fill,
+            landing,
+        })
     }
 }
 
@@ -203,6 +214,7 @@ fn nanos(seconds: f64) -> u64 {
 /// The function is running. When this is dropped it no longer is.
 pub(super) struct Filling<'py> {
     token: Bound<'py, PyAny>,
+    fill: Bound<'py, Fill>,
     landing: Landing<'py>,
 }
 
@@ -225,6 +237,8 @@ impl Filling<'_> {
 impl Drop for Filling<'_> {
     fn drop(&mut self) {
         let py = self.landing.py;
+        // Threads and tasks that began meanwhile may have copies of the context.
+        self.fill.get().over.store(true, Ordering::Relaxed);
         // Fails only in another context than it was set in, where there is nothing to reset.
         drop(
             FILL_CONTEXT
@@ -331,7 +345,8 @@ impl Drop for Follower<'_> {
 /// The innermost fill that the present context leads.
 fn current_fill(py: Python<'_>) -> PyResult<Option<Bound<'_, Fill>>> {
     let fill = ffi::context_value(FILL_CONTEXT.get(py)?)?;
-    Ok(fill.and_then(|fill| fill.cast_into::<Fill>().ok()))
+    let fill = fill.and_then(|fill| fill.cast_into::<Fill>().ok());
+    Ok(fill.and_then(Fill::running))
 }
 
 /// The same, at the price of one load while nothing is in the air.

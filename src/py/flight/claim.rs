@@ -28,6 +28,8 @@ pub(in crate::py) struct Fill {
     /// The function has returned, and what is stored next is its value. Whatever is stored before that is
     /// somebody's own word, and newer than the fill.
     pub(super) returned: AtomicBool,
+    /// It has ended.
+    pub(super) over: AtomicBool,
     pub(super) around: Option<Py<Fill>>,
 }
 
@@ -54,13 +56,21 @@ impl Claim {
 }
 
 impl Fill {
-    /// Is this fill, or one around it, for that place?
-    pub(super) fn is_within(&self, place: &Place) -> bool {
-        self.claim.place == *place
-            || self
-                .around
-                .as_ref()
-                .is_some_and(|around| around.get().is_within(place))
+    /// This one, or the innermost around it that has not ended: a context may outlive its fills.
+    pub(super) fn running(this: Bound<'_, Self>) -> Option<Bound<'_, Self>> {
+        if !this.get().over.load(Ordering::Relaxed) {
+            return Some(this);
+        }
+        let around = this.get().around.as_ref()?.bind(this.py()).clone();
+        Self::running(around)
+    }
+
+    /// The ticket of this fill, or of the innermost around it, that is for that place.
+    pub(super) fn ticket_for(&self, place: &Place) -> Option<Ticket> {
+        if self.claim.place == *place {
+            return Some(self.claim.ticket);
+        }
+        self.around.as_ref()?.get().ticket_for(place)
     }
 
     /// How many fills this context leads.
