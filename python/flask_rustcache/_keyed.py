@@ -219,12 +219,16 @@ class KeyedView(Keyed, CachedView):
             known = self._views.setdefault(view, {})
         except TypeError:
             # An object that cannot be remembered.
-            known = {}
+            return self._is_one_of(_candidates(view, method))
         if method not in known:
-            known[method] = any(
-                _innermost(candidate) is _innermost(self._function) for candidate in _candidates(view, method)
-            )
+            known[method] = self._is_one_of(_candidates(view, method))
+        if not self._view.query_string and (method == "GET" or not known[method]):
+            # From now on the native half tells by itself what such requests come to.
+            self._sees(view, method, known[method])
         return known[method]
+
+    def _is_one_of(self, candidates: list[Any]) -> bool:
+        return any(_innermost(candidate) is _innermost(self._function) for candidate in candidates)
 
 
 def _place() -> str:

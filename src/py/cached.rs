@@ -10,6 +10,7 @@
 mod calls;
 mod keys;
 mod miss;
+mod scope;
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -180,6 +181,15 @@ impl CachedFunction {
     /// From now on `make_cache_key` is asked at each call.
     fn _ask_for_keys(&self) {
         self.asks_for_key.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether this answers a view's requests of that method. For a GET its query must not count then, and for any
+    /// other method it must not be so.
+    fn _sees(&self, view: &Bound<'_, PyAny>, method: &str, answers: bool) -> PyResult<()> {
+        match &self.rule {
+            Some(KeyRule::Scoped(_, views)) => views.see(view, method, answers),
+            _ => Ok(()),
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use pyo3::types::{PyFunction, PyString};
 
 use super::Call;
 use super::keys::{KeyRule, Known};
+use super::scope::{Scope, Views};
 use crate::core::sync::{Arc, AtomicU8, Mutex, Ordering};
 use crate::py::daemon::call_method;
 use crate::py::ffi;
@@ -40,7 +41,24 @@ struct State {
     shape: Arc<Shape>,
 }
 
+/// What `self` or `cls` the function has.
+#[derive(Clone, Copy)]
+pub(super) enum Owner {
+    None,
+    /// Its first argument.
+    First,
+}
+
 impl Calls {
+    /// The function's owner, if its shape is one of the two easy ones.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        match self.shape.load(Ordering::Relaxed) {
+            EASY_SHAPE => Some(Owner::None),
+            OWNED_SHAPE => Some(Owner::First),
+            _ => None,
+        }
+    }
+
     /// Is the shape still that one, of that kind? Ask under the lock. By identity: a comparison of nothing with nothing
     /// (no positions are ignored, and no names) takes some processors as long as the whole call.
     #[inline]
@@ -57,18 +75,24 @@ impl<'py> Call<'_, 'py> {
     pub(super) fn write_scoped(
         &self,
         to: &mut Buffer,
-        calls: &Calls,
+        (calls, views): (&Calls, &Views),
         store: &Bound<'py, Store>,
     ) -> PyResult<Known<'py>> {
         if self.request.is_none() {
             return self.write_call(to, (calls, None), store);
+        }
+        let mut scope = Buffer::new();
+        match self.write_scope(&mut scope, (calls, views))? {
+            Scope::None => return self.write_call(to, (calls, None), store),
+            Scope::Written => return self.write_call(to, (calls, Some(scope.bytes())), store),
+            Scope::Asked => {}
         }
         let scope = self.python(intern!(self.py(), "_scope"), ())?;
         if scope.is_none() {
             return Ok(Known::None);
         }
         let scope = scope.cast_into::<PyString>()?;
-        let scope = Some(scope.to_str()?).filter(|scope| !scope.is_empty());
+        let scope = Some(scope.to_str()?.as_bytes()).filter(|scope| !scope.is_empty());
         self.write_call(to, (calls, scope), store)
     }
 
@@ -77,7 +101,7 @@ impl<'py> Call<'_, 'py> {
     pub(super) fn write_call(
         &self,
         to: &mut Buffer,
-        (calls, scope): (&Calls, Option<&str>),
+        (calls, scope): (&Calls, Option<&[u8]>),
         store: &Bound<'py, Store>,
     ) -> PyResult<Known<'py>> {
         let function = self.this.function.bind(self.py());
@@ -97,7 +121,7 @@ impl<'py> Call<'_, 'py> {
         };
         let mut written = Buffer::new();
         written.push(&Store::number(store).to_le_bytes());
-        written.push_sized(scope.unwrap_or_default().as_bytes());
+        written.push_sized(scope.unwrap_or_default());
         let scoped = stands_for_owner(scope);
         if !shape.is_all || !self.write_arguments(&mut written, shape, scoped)? {
             return self.make_key(to);
@@ -217,8 +241,8 @@ impl<'py> Call<'_, 'py> {
 }
 
 /// Does the scope tell of the view's class, and so stand for `self`? One of the query alone does not.
-fn stands_for_owner(scope: Option<&str>) -> bool {
-    scope.is_some_and(|scope| !scope.starts_with('?'))
+fn stands_for_owner(scope: Option<&[u8]>) -> bool {
+    scope.is_some_and(|scope| !scope.starts_with(b"?"))
 }
 
 impl State {

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
 use super::calls::Calls;
+use super::scope::Views;
 use super::{Call, Plan};
 use crate::core::sync::{Mutex, Ordering};
 use crate::py::imports::{FLASK_REQUEST, MADE_KEY};
@@ -26,7 +27,7 @@ pub(super) enum KeyRule {
     /// Python makes it, once for each way to write a call.
     Call(Calls),
     /// The same, once for each request where it is a view that is called; Python says what that comes to.
-    Scoped(Calls),
+    Scoped(Calls, Views),
     /// Python makes it at each call.
     Asked,
 }
@@ -50,7 +51,7 @@ impl KeyRule {
             "view" => Self::by_prefix(&plan.prefix),
             "query" => Self::Query(Mutex::default()),
             "call" => Self::Call(Calls::default()),
-            "scoped" => Self::Scoped(Calls::default()),
+            "scoped" => Self::Scoped(Calls::default(), Views::default()),
             _ => Self::Asked,
         })
     }
@@ -69,7 +70,7 @@ impl KeyRule {
     /// Does the key depend on whether there is a request?
     #[inline]
     pub(super) const fn heeds_request(&self) -> bool {
-        self.needs_request() || matches!(self, Self::Scoped(_))
+        self.needs_request() || matches!(self, Self::Scoped(..))
     }
 
     /// Is there a key only within a request?
@@ -97,7 +98,9 @@ impl<'py> Call<'_, 'py> {
             KeyRule::Path(before, after) => return self.write_path(to, (before, after)),
             KeyRule::Query(memory) => return self.write_query(to, memory),
             KeyRule::Call(calls) => return self.write_call(to, (calls, None), store),
-            KeyRule::Scoped(calls) => return self.write_scoped(to, calls, store),
+            KeyRule::Scoped(calls, views) => {
+                return self.write_scoped(to, (calls, views), store);
+            }
             KeyRule::Asked => return self.make_key(to),
         }
         Ok(Known::Key)
@@ -163,7 +166,7 @@ impl<'py> Call<'_, 'py> {
 
     /// Does Python make more of a key than its text?
     pub(super) const fn makes_parts(&self) -> bool {
-        matches!(self.this.rule, Some(KeyRule::Call(_) | KeyRule::Scoped(_)))
+        matches!(self.this.rule, Some(KeyRule::Call(_) | KeyRule::Scoped(..)))
     }
 
     /// Python makes the key.

@@ -1,0 +1,253 @@
+//! What of the present request counts for a function of the package's own `cached`. Python says it where it is not
+//! easily told; easy is a request for a view that the function is known to be, or not to be.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyType, PyWeakrefMethods, PyWeakrefReference};
+
+use super::Call;
+use super::calls::{Calls, Owner};
+use crate::core::sync::Mutex;
+use crate::py::imports::FLASK_REQUEST;
+use crate::py::key::buffer::Buffer;
+use crate::py::once::intern;
+
+/// Begins what is told here, as nothing does that Python says.
+const TOLD_HERE: &[u8] = b"\0";
+/// Views that a function is remembered to be, or not to be; when there are more, all are forgotten.
+const MOST_VIEWS: usize = 64;
+
+/// What of a request counts.
+pub(super) enum Scope {
+    /// It is not for this function, and nothing of it counts.
+    None,
+    /// What was written.
+    Written,
+    /// Python is to say it.
+    Asked,
+}
+
+/// What a function is to the views that requests were dispatched to while it was called.
+#[derive(Default)]
+pub(super) struct Views(Mutex<Vec<Seen>>);
+
+struct Seen {
+    /// Where the view was: it is still that one if the reference says so.
+    address: usize,
+    view: Py<PyWeakrefReference>,
+    method: Method,
+    /// Does the function answer such requests?
+    answers: bool,
+}
+
+/// The request methods that are told apart here; all others are Python's to look at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Method {
+    Get,
+    Head,
+    Post,
+    Put,
+    Patch,
+    Delete,
+}
+
+impl Method {
+    fn of(name: &str) -> Option<Self> {
+        Some(match name {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "POST" => Self::Post,
+            "PUT" => Self::Put,
+            "PATCH" => Self::Patch,
+            "DELETE" => Self::Delete,
+            _ => return None,
+        })
+    }
+}
+
+impl Views {
+    /// Remembers whether the function answers a view's requests of one method.
+    ///
+    /// Raises `TypeError` for a view that cannot be referred to weakly.
+    pub(super) fn see(&self, view: &Bound<'_, PyAny>, method: &str, answers: bool) -> PyResult<()> {
+        let Some(method) = Method::of(method) else {
+            return Ok(());
+        };
+        let seen = Seen {
+            address: view.as_ptr().addr(),
+            view: PyWeakrefReference::new(view)?.unbind(),
+            method,
+            answers,
+        };
+        let mut all = self.0.lock();
+        let too_many = if all.len() < MOST_VIEWS {
+            Vec::new()
+        } else {
+            std::mem::take(&mut *all)
+        };
+        all.push(seen);
+        drop(all);
+        // Out of the lock.
+        drop(too_many);
+        Ok(())
+    }
+
+    /// None if that is not known.
+    fn answers(&self, view: &Bound<'_, PyAny>, method: Method) -> Option<bool> {
+        let (py, address) = (view.py(), view.as_ptr().addr());
+        let all = self.0.lock();
+        // The latest: an older one may be of another view that was there.
+        let seen = all
+            .iter()
+            .rfind(|seen| seen.address == address && seen.method == method)
+            .map(|seen| (seen.view.clone_ref(py), seen.answers));
+        drop(all);
+        let (known, answers) = seen?;
+        let is_same = known.bind(py).upgrade().is_some_and(|known| known.is(view));
+        is_same.then_some(answers)
+    }
+}
+
+impl<'py> Call<'_, 'py> {
+    /// Writes what counts of the request, if that is easily told.
+    ///
+    /// Raises what looking attributes up raises.
+    pub(super) fn write_scope(
+        &self,
+        to: &mut Buffer,
+        (calls, views): (&Calls, &Views),
+    ) -> PyResult<Scope> {
+        let (Some(app), Some(request)) = (&self.app, &self.request) else {
+            return Ok(Scope::Asked);
+        };
+        let method = request.getattr(intern!(self.py(), "method"))?;
+        let (Some(method), Some(view)) = (
+            text_of(&method).and_then(Method::of),
+            self.dispatched_to(app, request)?,
+        ) else {
+            return Ok(Scope::Asked);
+        };
+        match views.answers(&view, method) {
+            None => return Ok(Scope::Asked),
+            Some(false) => return Ok(Scope::None),
+            Some(true) => {}
+        }
+        to.push(TOLD_HERE);
+        let told = self.write_place(to, app, request)? && self.write_class(to, calls.owner())?;
+        Ok(if told { Scope::Written } else { Scope::Asked })
+    }
+
+    /// The view that the request is for. Another class of requests may find it in another way.
+    fn dispatched_to(
+        &self,
+        app: &Bound<'py, PyAny>,
+        request: &Bound<'py, PyAny>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = self.py();
+        if !FLASK_REQUEST.is(&request.get_type())? {
+            return Ok(None);
+        }
+        let rule = request.getattr(intern!(py, "url_rule"))?;
+        if rule.is_none() {
+            return Ok(None);
+        }
+        let endpoint = rule.getattr(intern!(py, "endpoint"))?;
+        let views = app.getattr(intern!(py, "view_functions"))?;
+        match views.cast_exact::<PyDict>() {
+            Ok(views) => views.get_item(endpoint),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Where the request goes to. False where the application tells hosts apart, too.
+    fn write_place(
+        &self,
+        to: &mut Buffer,
+        app: &Bound<'py, PyAny>,
+        request: &Bound<'py, PyAny>,
+    ) -> PyResult<bool> {
+        let py = self.py();
+        let rules = app.getattr(intern!(py, "url_map"))?;
+        let by_host = rules.getattr(intern!(py, "host_matching"))?.is_truthy()?
+            || app
+                .getattr(intern!(py, "subdomain_matching"))?
+                .is_truthy()?;
+        let root = request.getattr(intern!(py, "root_path"))?;
+        let path = request.getattr(intern!(py, "path"))?;
+        let (Some(root), Some(path), false) = (text_of(&root), text_of(&path), by_host) else {
+            return Ok(false);
+        };
+        to.push_sized(root.trim_end_matches('/').as_bytes());
+        to.push_sized(path.as_bytes());
+        Ok(true)
+    }
+
+    /// The class of a method's owner. False if it is not known whether there is one.
+    fn write_class(&self, to: &mut Buffer, owner: Option<Owner>) -> PyResult<bool> {
+        let py = self.py();
+        let first = match (owner, self.args.iter().next()) {
+            (None, _) => return Ok(false),
+            (Some(Owner::None), _) | (_, None) => return Ok(true),
+            (Some(Owner::First), Some(first)) => first,
+        };
+        let class = match first.cast_into::<PyType>() {
+            Ok(class) => class,
+            Err(other) => other.into_inner().get_type(),
+        };
+        let module = class.getattr(intern!(py, "__module__"))?;
+        let name = class.getattr(intern!(py, "__qualname__"))?;
+        let (Some(module), Some(name)) = (text_of(&module), text_of(&name)) else {
+            return Ok(false);
+        };
+        to.push_sized(module.as_bytes());
+        to.push_sized(name.as_bytes());
+        Ok(true)
+    }
+}
+
+/// The text of an exact str that is UTF-8.
+fn text_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> {
+    object.cast_exact::<PyString>().ok()?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Objects that can be referred to weakly.
+    fn objects(py: Python<'_>, count: usize) -> Vec<Bound<'_, PyAny>> {
+        let code = c"[type('View', (), {})() for _ in range(500)]";
+        let all = py.eval(code, None, None).expect("a list");
+        let all = all.try_iter().expect("a list").take(count);
+        all.collect::<PyResult<_>>().expect("a list")
+    }
+
+    #[test]
+    fn what_is_known_of_a_view_is_of_one_method_and_ends_with_it() {
+        Python::initialize();
+        Python::attach(|py| {
+            let (views, known) = (objects(py, 2), Views::default());
+            known.see(&views[0], "GET", true).expect("it is kept");
+            assert_eq!(known.answers(&views[0], Method::Get), Some(true));
+            assert_eq!(known.answers(&views[0], Method::Put), None);
+            assert_eq!(known.answers(&views[1], Method::Get), None);
+            // As if the other one had been made where the first one was.
+            known.0.lock()[0].address = views[1].as_ptr().addr();
+            assert_eq!(known.answers(&views[1], Method::Get), None);
+            known.see(&views[1], "GET", false).expect("it is kept");
+            assert_eq!(known.answers(&views[1], Method::Get), Some(false));
+        });
+    }
+
+    #[test]
+    fn no_more_views_are_remembered_than_a_few() {
+        Python::initialize();
+        Python::attach(|py| {
+            let known = Views::default();
+            for view in objects(py, 500) {
+                known.see(&view, "GET", false).expect("it is kept");
+                assert_eq!(known.answers(&view, Method::Get), Some(false));
+                assert!(known.0.lock().len() <= MOST_VIEWS);
+            }
+        });
+    }
+}
