@@ -145,7 +145,7 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
         unless, forced_update, is_stale, response_filter, cache_none, single_flight, frozen(tags)
     )
     view = ViewOptions("", query_string, make_cache_key, None, False)
-    kind = "asked" if callable(make_cache_key) else "scoped"
+    kind = "asked" if callable(make_cache_key) else "scoped by query" if query_string else "scoped"
 
     def decorator(function: Callable[..., Any]) -> Any:
         of = cache or CURRENT

@@ -30,8 +30,8 @@ LOGGER = logging.getLogger("flask_caching")
 class Plan(NamedTuple):
     """What the native half is to know about a decorated function."""
 
-    #: How its keys are made: by "view", "query", "call", "scoped" (a call, or the request it answers), or
-    #: "asked" for at each call; None where Flask-Caching's code answers.
+    #: How its keys are made: by "view", "query", "call", "scoped" (a call, or the request it answers),
+    #: "scoped by query", or "asked" for at each call; None where Flask-Caching's code answers.
     kind: str | None
     #: Of a view's key.
     prefix: str = ""

@@ -193,14 +193,18 @@ class KeyedView(Keyed, CachedView):
     def _scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
         if not request or self._inner.make_cache_key is not self._own_key:
             return ""
-        method, query = request.method, ""
-        if self._view.query_string:
-            query = f"?{sorted(request.args.items(multi=True))!r} "
+        method, query = request.method, self._query()
         if not self._is_dispatched(method):
             return query
         if method not in _READING:
             return None
         return f"{method} {_place()!r}{self._owner_class(args)}{query} "
+
+    def _query(self, *_call: Any) -> str:
+        """What counts of the query; the native half remembers it by the bytes of the query string."""
+        if not self._view.query_string:
+            return ""
+        return f"?{sorted(request.args.items(multi=True))!r} "
 
     def _owner_class(self, args: tuple[Any, ...]) -> str:
         """Of a method, the class: a view may ask another's method for its answer."""
@@ -222,7 +226,7 @@ class KeyedView(Keyed, CachedView):
             return self._is_one_of(_candidates(view, method))
         if method not in known:
             known[method] = self._is_one_of(_candidates(view, method))
-        if not self._view.query_string and (method == "GET" or not known[method]):
+        if method == "GET" or not known[method]:
             # From now on the native half tells by itself what such requests come to.
             self._sees(view, method, known[method])
         return known[method]

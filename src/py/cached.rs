@@ -10,6 +10,7 @@
 mod calls;
 mod keys;
 mod miss;
+mod query;
 mod scope;
 
 use pyo3::exceptions::PyException;
@@ -34,7 +35,7 @@ use miss::{Miss, own_entry};
     reason = "one for each option that a call has to look at"
 )]
 struct Plan {
-    /// "view", "query", "call", "scoped" or "asked": how the key is made; None where no hit is native.
+    /// "view", "query", "call", "scoped", "scoped by query" or "asked": how the key is made; None where no hit is native.
     kind: Option<String>,
     /// For "view".
     prefix: String,
@@ -183,11 +184,10 @@ impl CachedFunction {
         self.asks_for_key.store(true, Ordering::Relaxed);
     }
 
-    /// Whether this answers a view's requests of that method. For a GET its query must not count then, and for any
-    /// other method it must not be so.
+    /// Whether this answers a view's requests of that method. For any other than GET it must not be so.
     fn _sees(&self, view: &Bound<'_, PyAny>, method: &str, answers: bool) -> PyResult<()> {
         match &self.rule {
-            Some(KeyRule::Scoped(_, views)) => views.see(view, method, answers),
+            Some(KeyRule::Scoped(_, scopes)) => scopes.views.see(view, method, answers),
             _ => Ok(()),
         }
     }

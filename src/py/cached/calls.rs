@@ -6,7 +6,7 @@ use pyo3::types::{PyFunction, PyString};
 
 use super::Call;
 use super::keys::{KeyRule, Known};
-use super::scope::{Scope, Views};
+use super::scope::{Scope, Scopes};
 use crate::core::sync::{Arc, AtomicU8, Mutex, Ordering};
 use crate::py::daemon::call_method;
 use crate::py::ffi;
@@ -75,14 +75,14 @@ impl<'py> Call<'_, 'py> {
     pub(super) fn write_scoped(
         &self,
         to: &mut Buffer,
-        (calls, views): (&Calls, &Views),
+        (calls, scopes): (&Calls, &Scopes),
         store: &Bound<'py, Store>,
     ) -> PyResult<Known<'py>> {
         if self.request.is_none() {
             return self.write_call(to, (calls, None), store);
         }
         let mut scope = Buffer::new();
-        match self.write_scope(&mut scope, (calls, views))? {
+        match self.write_scope(&mut scope, (calls, scopes))? {
             Scope::None => return self.write_call(to, (calls, None), store),
             Scope::Written => return self.write_call(to, (calls, Some(scope.bytes())), store),
             Scope::Asked => {}

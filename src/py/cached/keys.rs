@@ -2,20 +2,18 @@
 //! a file of their own, `calls.rs`.
 
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
+use pyo3::types::{PyString, PyTuple};
 
 use super::calls::Calls;
-use super::scope::Views;
+use super::scope::Scopes;
 use super::{Call, Plan};
 use crate::core::sync::{Mutex, Ordering};
-use crate::py::imports::{FLASK_REQUEST, MADE_KEY};
+use crate::py::imports::MADE_KEY;
 use crate::py::key::buffer::Buffer;
 use crate::py::once::intern;
 use crate::py::remembered::Memory;
 use crate::py::store::Store;
 
-/// Queries that a function remembers the keys of.
-const MOST_QUERIES: usize = 1024;
 /// See the module.
 pub(super) enum KeyRule {
     /// It is always this one.
@@ -27,7 +25,7 @@ pub(super) enum KeyRule {
     /// Python makes it, once for each way to write a call.
     Call(Calls),
     /// The same, once for each request where it is a view that is called; Python says what that comes to.
-    Scoped(Calls, Views),
+    Scoped(Calls, Scopes),
     /// Python makes it at each call.
     Asked,
 }
@@ -51,7 +49,8 @@ impl KeyRule {
             "view" => Self::by_prefix(&plan.prefix),
             "query" => Self::Query(Mutex::default()),
             "call" => Self::Call(Calls::default()),
-            "scoped" => Self::Scoped(Calls::default(), Views::default()),
+            "scoped" => Self::Scoped(Calls::default(), Scopes::new(false)),
+            "scoped by query" => Self::Scoped(Calls::default(), Scopes::new(true)),
             _ => Self::Asked,
         })
     }
@@ -98,8 +97,8 @@ impl<'py> Call<'_, 'py> {
             KeyRule::Path(before, after) => return self.write_path(to, (before, after)),
             KeyRule::Query(memory) => return self.write_query(to, memory),
             KeyRule::Call(calls) => return self.write_call(to, (calls, None), store),
-            KeyRule::Scoped(calls, views) => {
-                return self.write_scoped(to, (calls, views), store);
+            KeyRule::Scoped(calls, scopes) => {
+                return self.write_scoped(to, (calls, scopes), store);
             }
             KeyRule::Asked => return self.make_key(to),
         }
@@ -118,50 +117,6 @@ impl<'py> Call<'_, 'py> {
         to.push(path.to_str()?.as_bytes());
         to.push(around.1.as_bytes());
         Ok(Known::Key)
-    }
-
-    /// The key of the request's query.
-    fn write_query(&self, to: &mut Buffer, memory: &Mutex<Memory<u32>>) -> PyResult<Known<'py>> {
-        let py = self.py();
-        let Some(request) = &self.request else {
-            return self.make_key(to);
-        };
-        let query = request.getattr(intern!(py, "query_string"))?;
-        let path = request.getattr(intern!(py, "path"))?;
-        let attributes = request.getattr(intern!(py, "__dict__"))?;
-        let attributes = attributes.cast::<PyDict>()?;
-        // Another class may read its arguments in another way.
-        let usual = FLASK_REQUEST.is(&request.get_type())? && has_own_arguments(attributes)?;
-        let (Ok(query), Ok(path), true) = (
-            query.cast_exact::<PyBytes>(),
-            path.cast_exact::<PyString>(),
-            usual,
-        ) else {
-            return self.make_key(to);
-        };
-        let mut written = Buffer::new();
-        written.push_sized(path.to_str()?.as_bytes());
-        written.push(query.as_bytes());
-        let generation = self.this.cache.get().generation();
-        let mut known = memory.lock();
-        if known.state != generation {
-            let _older = known.restart(generation);
-        } else if known.write(&written, to, MOST_QUERIES) {
-            return Ok(Known::Key);
-        }
-        drop(known);
-        let parsed_here = !attributes.contains(intern!(py, "args"))?;
-        let known = self.make_key(to)?;
-        if parsed_here && let Some(parsed) = attributes.get_item(intern!(py, "args"))? {
-            attributes.set_item(intern!(py, PARSED), parsed)?;
-        }
-        let mut memory = memory.lock();
-        // What was set meanwhile may have made it another one.
-        if memory.state == generation {
-            memory.remember(&written, to, MOST_QUERIES);
-        }
-        drop(memory);
-        Ok(known)
     }
 
     /// Does Python make more of a key than its text?
@@ -194,18 +149,4 @@ pub(super) fn parts_of<'a, 'py>(
 ) -> PyResult<Option<&'a Bound<'py, PyTuple>>> {
     let is_made = MADE_KEY.is(&made.get_type())?;
     Ok(made.cast::<PyTuple>().ok().filter(|_| is_made))
-}
-
-/// Where a request's arguments are kept as Flask-Caching's key was made of them.
-const PARSED: &str = "_flask_rustcache_args";
-
-/// Are the request's arguments those of its query string, as far as can be told? Not parsed yet, or parsed
-/// under our eyes: an application may put others in their place.
-fn has_own_arguments(attributes: &Bound<'_, PyDict>) -> PyResult<bool> {
-    let py = attributes.py();
-    let Some(arguments) = attributes.get_item(intern!(py, "args"))? else {
-        return Ok(true);
-    };
-    let parsed = attributes.get_item(intern!(py, PARSED))?;
-    Ok(parsed.is_some_and(|parsed| parsed.is(&arguments)))
 }

@@ -10,6 +10,7 @@ use crate::core::sync::Mutex;
 use crate::py::imports::FLASK_REQUEST;
 use crate::py::key::buffer::Buffer;
 use crate::py::once::intern;
+use crate::py::remembered::Memory;
 
 /// Begins what is told here, as nothing does that Python says.
 const TOLD_HERE: &[u8] = b"\0";
@@ -24,6 +25,22 @@ pub(super) enum Scope {
     Written,
     /// Python is to say it.
     Asked,
+}
+
+/// What is remembered for that.
+pub(super) struct Scopes {
+    pub(super) views: Views,
+    /// What Python made of queries; None where they do not count.
+    queries: Option<Mutex<Memory<()>>>,
+}
+
+impl Scopes {
+    pub(super) fn new(by_query: bool) -> Self {
+        Self {
+            views: Views::default(),
+            queries: by_query.then(Mutex::default),
+        }
+    }
 }
 
 /// What a function is to the views that requests were dispatched to while it was called.
@@ -114,7 +131,7 @@ impl<'py> Call<'_, 'py> {
     pub(super) fn write_scope(
         &self,
         to: &mut Buffer,
-        (calls, views): (&Calls, &Views),
+        (calls, scopes): (&Calls, &Scopes),
     ) -> PyResult<Scope> {
         let (Some(app), Some(request)) = (&self.app, &self.request) else {
             return Ok(Scope::Asked);
@@ -126,14 +143,28 @@ impl<'py> Call<'_, 'py> {
         ) else {
             return Ok(Scope::Asked);
         };
-        match views.answers(&view, method) {
-            None => return Ok(Scope::Asked),
-            Some(false) => return Ok(Scope::None),
-            Some(true) => {}
-        }
-        to.push(TOLD_HERE);
-        let told = self.write_place(to, app, request)? && self.write_class(to, calls.owner())?;
+        let told = match (scopes.views.answers(&view, method), &scopes.queries) {
+            (None, _) => return Ok(Scope::Asked),
+            (Some(false), None) => return Ok(Scope::None),
+            (Some(false), Some(queries)) => self.write_arguments_of_query(to, queries)?,
+            (Some(true), queries) => {
+                to.push(TOLD_HERE);
+                self.write_place(to, app, request)?
+                    && self.write_class(to, calls.owner())?
+                    && self.write_any_query(to, queries.as_ref())?
+            }
+        };
         Ok(if told { Scope::Written } else { Scope::Asked })
+    }
+
+    fn write_any_query(
+        &self,
+        to: &mut Buffer,
+        queries: Option<&Mutex<Memory<()>>>,
+    ) -> PyResult<bool> {
+        queries.map_or(Ok(true), |queries| {
+            self.write_arguments_of_query(to, queries)
+        })
     }
 
     /// The view that the request is for. Another class of requests may find it in another way.
