@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
+    from flask_caching import _AnyMemoizedFunction
 
     from . import _typing
     from ._typing import P, R, Tags, Timeout
@@ -96,7 +97,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
         """Whose signals are sent."""
         return self
 
-    def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
+    def delete_memoized(self, f: _AnyMemoizedFunction, *args: Any, **kwargs: Any) -> None:
         """Forgets all values of a memoized function, or that of one call; see Flask-Caching's.
 
         One that the package's own ``memoize`` or ``cached`` made is forgotten in the cache that it goes by.
@@ -111,7 +112,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
         else:
             own.clear()
 
-    def delete_memoized_verhash(self, f: Any, *args: Any) -> None:
+    def delete_memoized_verhash(self, f: _AnyMemoizedFunction, *args: Any) -> None:
         """Forgets a memoized function's version, and with it its values; see Flask-Caching's."""
         own = keyed_of(f)
         if own is None:
