@@ -328,7 +328,10 @@ def _text(value: Any) -> str:
 def _owner_text(owner: Any) -> str:
     """What ``self`` or ``cls`` is known by."""
     identify = getattr(owner, "__caching_id__", None)
-    return f"<{owner!r}>" if identify is None else _text(identify())
+    if identify is not None:
+        return _text(identify())
+    shown = repr(owner)
+    return f"<{len(shown)}:{shown}>"
 
 
 def _bind(
