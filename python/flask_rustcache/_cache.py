@@ -67,7 +67,9 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
             ValueError: If a setting is out of range; the message names the key and the fix.
             TypeError: If a setting is of the wrong type; the message names the key.
         """
-        given = {**app.config, **(self.config or {}), **(config or {})}
+        # What is no dict, Flask-Caching refuses.
+        own = config if isinstance(config, dict) else {}
+        given = {**app.config, **(self.config or {}), **own}
         _check_what_upstream_reads(given)
         settings = _config.Settings.read(given)
         super().init_app(app, config)
