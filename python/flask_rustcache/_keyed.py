@@ -8,7 +8,7 @@ import inspect
 import types
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from flask import current_app, request
 from flask_caching.backends import NullCache
@@ -49,7 +49,8 @@ class Keyed(Decorated):
 
         Raises ``TypeError`` if the function cannot be called so.
         """
-        return str(self._make(args, kwargs)[0])
+        # A `make_cache_key` may make one of another type.
+        return cast("str", self._make(args, kwargs)[0])
 
     def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         """Removes the value of such a call; whether there was one."""
@@ -265,7 +266,7 @@ class KeyedMethod:
 
     def key(self, /, *args: Any, **kwargs: Any) -> str:
         """As for a function, for the other arguments."""
-        return str(self.__func__.key(self.__self__, *args, **kwargs))
+        return cast("str", self.__func__.key(self.__self__, *args, **kwargs))
 
     def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         """As for a function, for the other arguments."""
