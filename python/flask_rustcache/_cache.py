@@ -56,7 +56,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
     ) -> None:
         """Makes a cache, and sets it up for ``app`` if that is given; see the class."""
         self._first_of_name = {}
-        self._told_of_names = set()
+        self._others_of_name = {}
         self._methods_run: dict[str, set[str]] = {}
         super().__init__(app, with_jinja2_ext, config)
 
