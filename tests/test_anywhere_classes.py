@@ -211,3 +211,31 @@ def test_methods_that_a_view_overrides(runs, backend):
     for _ in range(2):
         assert ask(app, "GET /a", "GET /b") == ["/a 1", "/b 2"]
     assert ask(app, "POST /a", "POST /a") == ["posted 3", "posted 4"]
+
+
+@pytest.mark.parametrize("backend", [BACKEND, "SimpleCache"])
+def test_methods_of_a_view_that_call_each_other(runs, backend):
+    """K9: GET's is not cached within a POST, and what a PUT deletes is what GET and HEAD stored."""
+    app, _, _ = build(CACHE_TYPE=backend)
+
+    class Page(MethodView):
+        def __repr__(self):
+            return "<view at 0x7f00>"
+
+        @cached(60)
+        def get(self, number):
+            return f"{request.path} {number} {next(runs)}"
+
+        def post(self, number):
+            return self.get(number)
+
+        def put(self, number):
+            return str(self.get.delete(number))
+
+    for name in "ab":
+        app.add_url_rule(f"/{name}/<int:number>", view_func=Page.as_view(name))
+    assert ask(app, "POST /a/1", "POST /b/1", "POST /a/1") == ["/a/1 1 1", "/b/1 1 2", "/a/1 1 3"]
+    assert ask(app, "PUT /a/1", "GET /a/1", "HEAD /a/1", "GET /a/1") == ["False", "/a/1 1 4", "", "/a/1 1 4"]
+    assert ask(app, "GET /a/2", "GET /b/1") == ["/a/2 2 6", "/b/1 1 7"]
+    assert ask(app, "PUT /a/1", "PUT /a/1", "GET /a/1") == ["True", "False", "/a/1 1 8"]
+    assert ask(app, "GET /a/2", "GET /b/1") == ["/a/2 2 6", "/b/1 1 7"]

@@ -348,3 +348,28 @@ def test_decorated_afresh_at_every_call(present, decorate):
     assert decorate(60)(total)(1) == 2
     decorate(60)(total).clear()
     assert stored(present) == set()
+
+
+def test_owners_cannot_look_like_arguments(present, decorate):
+    """J2: visitors may choose what both of them are called."""
+
+    class Named:
+        def __init__(self, name):
+            self.name = name
+
+        def __repr__(self):
+            return self.name
+
+    class Shop(Named):
+        @decorate(60)
+        def price(self, item):
+            return self.name, item.name
+
+    kind = f"{Named.__module__}.{Named.__qualname__}"
+    # What follows the owner in the first call's key is the item's text in the second's.
+    tail = f">, item=<{kind} 1:q"
+    size = len(f"y{tail}")
+    calls = [(Shop(f"x>, item=<{kind} {size}:y"), Named("q")), (Shop("x"), Named(f"y{tail}"))]
+    for shop, item in calls * 2:
+        assert shop.price(item) == (shop.name, item.name)
+    assert len({shop.price.key(item) for shop, item in calls}) == 2

@@ -369,3 +369,18 @@ def test_a_cache_forgets_methods_of_the_packages_own_decorators(decorate, runs):
         assert Shop.of_class(1) == (1, 7)
         cache.delete_memoized(Shop.of_class)
         assert Shop.of_class(1) == (1, 8)
+
+
+def test_keys_of_other_types_are_deleted(present, runs):
+    """J1: `key` and `delete` mean what a ``make_cache_key`` made, whatever it is."""
+
+    class Shop:
+        @cached(60, make_cache_key=lambda self, a: ("total", a))
+        def total(self, a):
+            return a, next(runs)
+
+    shop = Shop()
+    assert shop.total(1) == shop.total(1) == (1, 1)
+    assert shop.total.key(1) == Shop.total.key(shop, 1) == ("total", 1)
+    assert shop.total.delete(1)
+    assert shop.total(1) == (1, 2)

@@ -166,6 +166,25 @@ def test_make_cache_key(app, runs):
     assert stored(app) == set()
 
 
+def test_a_view_deletes_what_it_stored_for_reading(app, runs):
+    """C6: in a request that writes, which is when things change, and of GET and HEAD alike."""
+
+    @app.route("/<name>", methods=["GET", "POST"])
+    @cached(60)
+    def page(name):
+        if request.method == "POST":
+            assert page.key(name) in stored(app)
+            return str(page.delete(name))
+        return f"{name} {next(runs)}"
+
+    assert ask(app, "GET /a", "HEAD /a", "GET /b") == ["a 1", "", "b 3"]
+    assert len(stored(app)) == 3
+    assert ask(app, "POST /a", "GET /b", "GET /a", "HEAD /a") == ["True", "b 3", "a 4", ""]
+    with app.test_request_context("/a"):
+        assert page.delete("a")
+    assert len(stored(app)) == 1
+
+
 def test_decorators_above_and_below(app, runs):
     """The view is found through what ``functools.wraps`` leaves, wherever ``cached`` stands."""
 

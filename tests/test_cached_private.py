@@ -266,3 +266,9 @@ def test_an_exception_that_cannot_answer_without_a_request(cache_class):
 
         assert [app.test_client().get("/").status_code for _ in range(2)] == [418] * 2
         assert runs == {"pot": 1}
+        outside = cache.cached(60, key_prefix="pot")(pot.uncached)
+        with app.app_context():
+            for _ in range(2):
+                with pytest.raises(Teapot):
+                    outside()
+        assert runs == {"pot": 2}

@@ -6,7 +6,7 @@ import warnings
 import pytest
 from flask_rustcache import cached, memoize
 
-from ._apps import build
+from ._apps import CACHES, build
 
 OURS = {
     "Cache.memoize": lambda cache: cache.memoize(60),
@@ -97,3 +97,21 @@ def test_a_function_that_is_wrapped_in_itself(decorator):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(loop, "__signature__", None, raising=False)
         assert decorated() == 1
+
+
+@pytest.mark.parametrize("cache_class", CACHES.values(), ids=CACHES)
+@pytest.mark.parametrize("is_called", [True, False])
+def test_delete_memoized_by_what_was_wrapped(cache_class, is_called):
+    """J6: a function that is none of those of its name stands for all of them, and is told of to nobody."""
+    _, cache, runs = build(cache_class)
+
+    def total():
+        return runs.count("total")
+
+    memoized = cache.memoize(60)(wrapped(total, lambda: total() + 10))
+    if is_called:
+        assert [memoized(), memoized()] == [11, 11]
+    cache.delete_memoized(total)
+    assert [memoized(), memoized()] == [11 + is_called] * 2
+    cache.delete_memoized_verhash(total)
+    assert [memoized(), memoized()] == [12 + is_called] * 2

@@ -10,6 +10,7 @@ from cachelib.serializers import BaseSerializer
 from flask import Flask
 from flask_caching import Cache
 from flask_caching.backends.base import BaseCache
+from flask_rustcache import Cache as OurCache
 from flask_rustcache import RustCache
 from flask_rustcache._native import Store
 from flask_rustcache.testing import ManualClock
@@ -287,3 +288,15 @@ def test_ignore_errors_decides_what_a_failed_deletion_does():
     with pytest.raises(RuntimeError, match=r"Failed to delete keys: \['a', 'b'\]"):
         config.strict.delete_many("a", "never", "b")
     assert config.lenient.delete_many("a", "never", "b") == ["never"]
+
+
+@pytest.mark.parametrize("cache_class", [Cache, OurCache])
+@pytest.mark.parametrize("config", ["text", [("CACHE_TYPE", DOTTED)], 5])
+def test_settings_that_are_no_dict(cache_class, config):
+    """CONTRACT 4: the same error from both."""
+    app = Flask(__name__)
+    app.config["CACHE_TYPE"] = DOTTED
+    with pytest.raises(ValueError, match="`config` must be an instance of dict or None"):
+        cache_class().init_app(app, config)
+    with pytest.raises(ValueError, match="`config` must be an instance of dict or None"):
+        cache_class(app, config=config)

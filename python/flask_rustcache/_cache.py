@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flask import Flask
+    from flask_caching import _AnyMemoizedFunction
 
     from . import _typing
     from ._typing import P, R, Tags, Timeout
@@ -55,7 +56,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
     ) -> None:
         """Makes a cache, and sets it up for ``app`` if that is given; see the class."""
         self._first_of_name = {}
-        self._told_of_names = set()
+        self._others_of_name = {}
         self._methods_run: dict[str, set[str]] = {}
         super().__init__(app, with_jinja2_ext, config)
 
@@ -66,7 +67,9 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
             ValueError: If a setting is out of range; the message names the key and the fix.
             TypeError: If a setting is of the wrong type; the message names the key.
         """
-        given = {**app.config, **(self.config or {}), **(config or {})}
+        # What is no dict, Flask-Caching refuses.
+        own = config if isinstance(config, dict) else {}
+        given = {**app.config, **(self.config or {}), **own}
         _check_what_upstream_reads(given)
         settings = _config.Settings.read(given)
         super().init_app(app, config)
@@ -96,7 +99,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
         """Whose signals are sent."""
         return self
 
-    def delete_memoized(self, f: Any, *args: Any, **kwargs: Any) -> None:
+    def delete_memoized(self, f: _AnyMemoizedFunction, *args: Any, **kwargs: Any) -> None:
         """Forgets all values of a memoized function, or that of one call; see Flask-Caching's.
 
         One that the package's own ``memoize`` or ``cached`` made is forgotten in the cache that it goes by.
@@ -111,7 +114,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
         else:
             own.clear()
 
-    def delete_memoized_verhash(self, f: Any, *args: Any) -> None:
+    def delete_memoized_verhash(self, f: _AnyMemoizedFunction, *args: Any) -> None:
         """Forgets a memoized function's version, and with it its values; see Flask-Caching's."""
         own = keyed_of(f)
         if own is None:

@@ -8,9 +8,10 @@ import inspect
 import types
 import uuid
 import weakref
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from flask import current_app, request
+from flask.views import http_method_funcs
 from flask_caching.backends import NullCache
 
 from ._decorated import Decorated, MadeKey, name_of
@@ -31,6 +32,9 @@ _LONGEST_INT = 1000
 #: Methods whose answers are cached where a request was dispatched to the function.
 _READING = ("GET", "HEAD")
 
+#: The methods of a class that answer requests.
+_ANSWERING = ("dispatch_request", *sorted(http_method_funcs))
+
 _PLAIN = (type(None), bool, int, float, str, bytes)
 
 
@@ -40,7 +44,7 @@ class Keyed(Decorated):
     #: What keeps the keys of the two kinds apart.
     _kind = ""
     _ignored: tuple[str, ...] = ()
-    _views: weakref.WeakKeyDictionary[Any, dict[str, bool]]
+    _views: weakref.WeakKeyDictionary[Any, bool]
     _own_key: Callable[..., str]
     _own_name: str
 
@@ -49,11 +53,14 @@ class Keyed(Decorated):
 
         Raises ``TypeError`` if the function cannot be called so.
         """
-        return str(self._make(args, kwargs)[0])
+        # A `make_cache_key` may make one of another type.
+        return cast("str", self._keys(args, kwargs)[0])
 
     def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         """Removes the value of such a call; whether there was one."""
-        return bool(self._of.cache.delete(self.key(*args, **kwargs)))
+        backend = self._of.cache
+        removed = [backend.delete(key) for key in self._keys(args, kwargs)]
+        return any(removed)
 
     def clear(self) -> None:
         """Removes every value of the function, and has none under way stored.
@@ -106,11 +113,17 @@ class Keyed(Decorated):
     def _tag(self) -> str:
         return f"{self._kind}function {self._name()}"
 
+    def _keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The keys under which values of such a call may be, that of the present context first."""
+        return [self._make(args, kwargs)[0]]
+
     def _make(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         make = self._inner.make_cache_key
         if make is not self._own_key:
             return MadeKey(make(*args, **kwargs), (self._tag(),))
-        scope = self._scope(args, kwargs)
+        return self._made(self._scope(args, kwargs), args, kwargs)
+
+    def _made(self, scope: str | None, args: tuple[Any, ...], kwargs: dict[str, Any]) -> MadeKey:
         name = self._name()
         stands_for_owner = bool(scope) and not str(scope).startswith("?")
         text = f"{self._kind}{scope or ''}{name}({self._arguments(args, kwargs, stands_for_owner)})"
@@ -190,15 +203,26 @@ class KeyedView(Keyed, CachedView):
     def _run(self, made: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return super()._run(made[0], args, kwargs)
 
+    def _keys(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        if not self._knows_request() or not self._is_dispatched():
+            return super()._keys(args, kwargs)
+        first = request.method if request.method in _READING else _READING[0]
+        scopes = [self._scope_of(method, args) for method in dict.fromkeys((first, *_READING))]
+        return [self._made(scope, args, kwargs).key for scope in scopes]
+
     def _scope(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str | None:
-        if not request or self._inner.make_cache_key is not self._own_key:
+        if not self._knows_request():
             return ""
-        method, query = request.method, self._query()
-        if not self._is_dispatched(method):
-            return query
-        if method not in _READING:
-            return None
-        return f"{method} {_place()!r}{self._owner_class(args)}{query} "
+        if not self._is_dispatched():
+            return self._query()
+        return self._scope_of(request.method, args) if request.method in _READING else None
+
+    def _knows_request(self) -> bool:
+        """Whether there is one that counts."""
+        return bool(request) and self._inner.make_cache_key is self._own_key
+
+    def _scope_of(self, method: str, args: tuple[Any, ...]) -> str:
+        return f"{method} {_place()!r}{self._owner_class(args)}{self._query()} "
 
     def _query(self, *_call: Any) -> str:
         """What counts of the query; the native half remembers it by the bytes of the query string."""
@@ -214,25 +238,25 @@ class KeyedView(Keyed, CachedView):
         owner = args[0] if isinstance(args[0], type) else type(args[0])
         return f" {owner.__module__}.{owner.__qualname__}"
 
-    def _is_dispatched(self, method: str) -> bool:
-        """Whether the present request was dispatched to this very function."""
+    def _is_dispatched(self) -> bool:
+        """Whether the present request was dispatched to this very function, or to the class of this view."""
         view = current_app.view_functions.get(request.endpoint or "")
         if view is None:
             return False
         try:
-            known = self._views.setdefault(view, {})
+            known = self._views.get(view)
         except TypeError:
             # An object that cannot be remembered.
-            return self._is_one_of(_candidates(view, method))
-        if method not in known:
-            known[method] = self._is_one_of(_candidates(view, method))
-        if method == "GET" or not known[method]:
-            # From now on the native half tells by itself what such requests come to.
-            self._sees(view, method, known[method])
-        return known[method]
+            return self._is_one_of(_candidates(view))
+        if known is None:
+            known = self._views[view] = self._is_one_of(_candidates(view))
+        # From now on the native half tells by itself what requests for it come to.
+        self._sees(view, known)
+        return known
 
-    def _is_one_of(self, candidates: list[Any]) -> bool:
-        return any(_innermost(candidate) is _innermost(self._function) for candidate in candidates)
+    def _is_one_of(self, functions: list[Any]) -> bool:
+        own = _innermost(self._function)
+        return any(_innermost(function) is own for function in functions)
 
 
 def _place() -> str:
@@ -273,7 +297,7 @@ class KeyedMethod:
 
     def key(self, /, *args: Any, **kwargs: Any) -> str:
         """As for a function, for the other arguments."""
-        return str(self.__func__.key(self.__self__, *args, **kwargs))
+        return cast("str", self.__func__.key(self.__self__, *args, **kwargs))
 
     def delete(self, /, *args: Any, **kwargs: Any) -> bool:
         """As for a function, for the other arguments."""
@@ -336,7 +360,10 @@ def _text(value: Any) -> str:
 def _owner_text(owner: Any) -> str:
     """What ``self`` or ``cls`` is known by."""
     identify = getattr(owner, "__caching_id__", None)
-    return f"<{owner!r}>" if identify is None else _text(identify())
+    if identify is not None:
+        return _text(identify())
+    shown = repr(owner)
+    return f"<{len(shown)}:{shown}>"
 
 
 def _bind(
@@ -360,10 +387,7 @@ def _innermost(function: Any) -> Any:
     return inspect.unwrap(getattr(function, "__func__", function))
 
 
-def _candidates(view: Any, method: str) -> list[Any]:
-    """What a request of that method may run: the view, a method of its class, or one that this overrides."""
-    owner = getattr(view, "view_class", None)
-    names = [method.lower(), "get"] if method == "HEAD" else [method.lower()]
-    found = [name for name in names if hasattr(owner, name)][:1]
-    kinds = [vars(kind) for kind in getattr(owner, "__mro__", ())]
-    return [view, *(kind[name] for name in (*found, "dispatch_request") for kind in kinds if name in kind)]
+def _candidates(view: Any) -> list[Any]:
+    """What a request may run: the view, or a method of its class, be it by `super()` or from another one."""
+    kinds = [vars(kind) for kind in getattr(getattr(view, "view_class", None), "__mro__", ())]
+    return [view, *(kind[name] for kind in kinds for name in _ANSWERING if name in kind)]

@@ -33,9 +33,9 @@ _MOST_LAYERS = 1000
 class Versions(flask_caching.Cache):
     """The part of ``Cache`` that knows of versions."""
 
-    #: The code of the function that came first under each name, and the names that have several.
+    #: The code of the function that came first under each name, and those of the others.
     _first_of_name: dict[str, str]
-    _told_of_names: set[str]
+    _others_of_name: dict[str, dict[str, None]]
     _is_plain: Callable[[], bool]
 
     def _memoize_version(  # type: ignore[override]  # the rest is in `more`
@@ -51,6 +51,11 @@ class Versions(flask_caching.Cache):
                 self._keep_versions(records, more.get("timeout", 0))
             return name, versions
         name, instance = self._names(f, args, more.get("args_to_ignore"))
+        for mark in self._marks_of(f, name):
+            self._drop_versions(backend, name + mark, instance and instance + mark, reset)
+        return name, None
+
+    def _drop_versions(self, backend: Store, name: str, instance: str | None, reset: bool) -> None:
         record = self._memvname(name if instance is None else instance)
         dropped = backend._drop_version(record)
         if dropped and reset and instance is None:
@@ -59,7 +64,6 @@ class Versions(flask_caching.Cache):
         if instance is not None and version is not None:
             # What somebody put under its keys by hand, whether there was a record or not.
             backend._remove_tag(version + _derived(version, record))
-        return name, None
 
     def _find_versions(
         self, f: Any, args: Any, args_to_ignore: list[str] | None, keep: bool = True
@@ -69,6 +73,8 @@ class Versions(flask_caching.Cache):
         An instance's record is made only if it is to be kept: it lives as long as one of its entries.
         """
         name, instance = self._names(f, args, args_to_ignore)
+        mark = self._mark(f, name)
+        name, instance = name + mark, instance and instance + mark
         backend: Any = self.cache
         record = self._memvname(name)
         version = backend._version(record)
@@ -107,20 +113,26 @@ class Versions(flask_caching.Cache):
     def _names(self, f: Any, args: Any, args_to_ignore: list[str] | None) -> tuple[str, str | None]:
         """What the versions of the function and of the instance are called."""
         name, instance = function_namespace(f, args=args)
-        mark = self._mark(f, name)
-        if instance is None or "self" in (args_to_ignore or ()):
-            return name + mark, None
-        return name + mark, instance + mark
+        return name, None if "self" in (args_to_ignore or ()) else instance
 
     def _mark(self, f: Any, name: str) -> str:
         """What tells a function from others of the same name; nothing for the first of them."""
         own = digest_of(f)
         if self._first_of_name.setdefault(name, own) == own:
             return ""
-        if name not in self._told_of_names:
-            self._told_of_names.add(name)
+        is_told = name in self._others_of_name
+        self._others_of_name.setdefault(name, {})[own] = None
+        if not is_told:
             _warn_of_same_name(name)
         return f"#{own}"
+
+    def _marks_of(self, f: Any, name: str) -> list[str]:
+        """The mark of the function that is meant; those of all that have its name if it is none of them."""
+        own, others = digest_of(f), self._others_of_name.get(name, {})
+        if own in others:
+            return [f"#{own}"]
+        is_first = self._first_of_name.get(name, own) == own
+        return [""] if is_first else ["", *(f"#{other}" for other in list(others))]
 
 
 def _derived(version: str, record: str) -> str:

@@ -94,10 +94,10 @@ class CachedView(Decorated):
     def _may_store(self, value: Any) -> bool:
         if not isinstance(value, HTTPException):
             return self._accepts(value)
-        if callable(self._options.response_filter) or not request:
+        if callable(self._options.response_filter):
             return self._accepts(value.get_response())
-        # As the server would ask it: another one may not know how to answer without the request.
-        return self._accepts(value.get_response(request.environ))
+        # As the server would ask it: one of the application's own may not know how to answer otherwise.
+        return self._accepts(value.get_response(request.environ if request else {}))
 
     def _raised(self, value: Any) -> Any:
         """The answer, if it is not one to be raised."""

@@ -184,10 +184,10 @@ impl CachedFunction {
         self.asks_for_key.store(true, Ordering::Relaxed);
     }
 
-    /// Whether this answers a view's requests of that method. For any other than GET it must not be so.
-    fn _sees(&self, view: &Bound<'_, PyAny>, method: &str, answers: bool) -> PyResult<()> {
+    /// Whether this answers requests for a view.
+    fn _sees(&self, view: &Bound<'_, PyAny>, answers: bool) -> PyResult<()> {
         match &self.rule {
-            Some(KeyRule::Scoped(_, scopes)) => scopes.views.see(view, method, answers),
+            Some(KeyRule::Scoped(_, scopes)) => scopes.views.see(view, answers),
             _ => Ok(()),
         }
     }

@@ -51,48 +51,21 @@ struct Seen {
     /// Where the view was: it is still that one if the reference says so.
     address: usize,
     view: Py<PyWeakrefReference>,
-    method: Method,
-    /// Does the function answer such requests?
+    /// Does the function answer requests for it?
     answers: bool,
 }
 
-/// The request methods that are told apart here; all others are Python's to look at.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Method {
-    Get,
-    Head,
-    Post,
-    Put,
-    Patch,
-    Delete,
-}
-
-impl Method {
-    fn of(name: &str) -> Option<Self> {
-        Some(match name {
-            "GET" => Self::Get,
-            "HEAD" => Self::Head,
-            "POST" => Self::Post,
-            "PUT" => Self::Put,
-            "PATCH" => Self::Patch,
-            "DELETE" => Self::Delete,
-            _ => return None,
-        })
-    }
-}
-
 impl Views {
-    /// Remembers whether the function answers a view's requests of one method.
+    /// Remembers whether the function answers requests for a view.
     ///
     /// Raises `TypeError` for a view that cannot be referred to weakly.
-    pub(super) fn see(&self, view: &Bound<'_, PyAny>, method: &str, answers: bool) -> PyResult<()> {
-        let Some(method) = Method::of(method) else {
+    pub(super) fn see(&self, view: &Bound<'_, PyAny>, answers: bool) -> PyResult<()> {
+        if self.answers(view) == Some(answers) {
             return Ok(());
-        };
+        }
         let seen = Seen {
             address: view.as_ptr().addr(),
             view: PyWeakrefReference::new(view)?.unbind(),
-            method,
             answers,
         };
         let mut all = self.0.lock();
@@ -109,13 +82,13 @@ impl Views {
     }
 
     /// None if that is not known.
-    fn answers(&self, view: &Bound<'_, PyAny>, method: Method) -> Option<bool> {
+    fn answers(&self, view: &Bound<'_, PyAny>) -> Option<bool> {
         let (py, address) = (view.py(), view.as_ptr().addr());
         let all = self.0.lock();
         // The latest: an older one may be of another view that was there.
         let seen = all
             .iter()
-            .rfind(|seen| seen.address == address && seen.method == method)
+            .rfind(|seen| seen.address == address)
             .map(|seen| (seen.view.clone_ref(py), seen.answers));
         drop(all);
         let (known, answers) = seen?;
@@ -136,17 +109,14 @@ impl<'py> Call<'_, 'py> {
         let (Some(app), Some(request)) = (&self.app, &self.request) else {
             return Ok(Scope::Asked);
         };
-        let method = request.getattr(intern!(self.py(), "method"))?;
-        let (Some(method), Some(view)) = (
-            text_of(&method).and_then(Method::of),
-            self.dispatched_to(app, request)?,
-        ) else {
+        let Some(view) = self.dispatched_to(app, request)? else {
             return Ok(Scope::Asked);
         };
-        let told = match (scopes.views.answers(&view, method), &scopes.queries) {
+        let told = match (scopes.views.answers(&view), &scopes.queries) {
             (None, _) => return Ok(Scope::Asked),
             (Some(false), None) => return Ok(Scope::None),
             (Some(false), Some(queries)) => self.write_arguments_of_query(to, queries)?,
+            (Some(true), _) if !is_get(request)? => return Ok(Scope::Asked),
             (Some(true), queries) => {
                 to.push(TOLD_HERE);
                 self.write_place(to, app, request)?
@@ -235,6 +205,11 @@ impl<'py> Call<'_, 'py> {
     }
 }
 
+fn is_get(request: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let method = request.getattr(intern!(request.py(), "method"))?;
+    Ok(text_of(&method) == Some("GET"))
+}
+
 /// The text of an exact str that is UTF-8.
 fn text_of<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a str> {
     object.cast_exact::<PyString>().ok()?.to_str().ok()
@@ -253,19 +228,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_a_view_is_of_one_method_and_ends_with_it() {
+    fn what_is_known_of_a_view_ends_with_it() {
         Python::initialize();
         Python::attach(|py| {
             let (views, known) = (objects(py, 2), Views::default());
-            known.see(&views[0], "GET", true).expect("it is kept");
-            assert_eq!(known.answers(&views[0], Method::Get), Some(true));
-            assert_eq!(known.answers(&views[0], Method::Put), None);
-            assert_eq!(known.answers(&views[1], Method::Get), None);
+            known.see(&views[0], true).expect("it is kept");
+            assert_eq!(known.answers(&views[0]), Some(true));
+            assert_eq!(known.answers(&views[1]), None);
             // As if the other one had been made where the first one was.
             known.0.lock()[0].address = views[1].as_ptr().addr();
-            assert_eq!(known.answers(&views[1], Method::Get), None);
-            known.see(&views[1], "GET", false).expect("it is kept");
-            assert_eq!(known.answers(&views[1], Method::Get), Some(false));
+            assert_eq!(known.answers(&views[1]), None);
+            known.see(&views[1], false).expect("it is kept");
+            assert_eq!(known.answers(&views[1]), Some(false));
         });
     }
 
@@ -275,8 +249,8 @@ mod tests {
         Python::attach(|py| {
             let known = Views::default();
             for view in objects(py, 500) {
-                known.see(&view, "GET", false).expect("it is kept");
-                assert_eq!(known.answers(&view, Method::Get), Some(false));
+                known.see(&view, false).expect("it is kept");
+                assert_eq!(known.answers(&view), Some(false));
                 assert!(known.0.lock().len() <= MOST_VIEWS);
             }
         });
