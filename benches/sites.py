@@ -41,6 +41,8 @@ SETUPS = (
     Setup(BACKEND_ONLY, "flask_caching", "flask_rustcache.RustCache", "RustCache"),
     Setup(BOTH, "flask_rustcache", "flask_rustcache.RustCache", "RustCache"),
 )
+OWN = Setup("RustCache, top-level", "flask_rustcache", "flask_rustcache.RustCache", "RustCache")
+"""With the package's own `cached`, which asks for no `Cache` object and finds the application's at each call."""
 
 
 @dataclass
@@ -63,7 +65,8 @@ class Site:
 
     def lane(self, run: Run) -> Lane:
         """Return this site's lane."""
-        return Lane(self.setup.name, run, f"{self.setup.front}.Cache")
+        decorator = "cached" if self.setup is OWN else "Cache"
+        return Lane(self.setup.name, run, f"{self.setup.front}.{decorator}")
 
     def request(self, query: str = "") -> AbstractContextManager[Any]:
         """Return the context of a request for the view, by default with no query."""
@@ -87,10 +90,11 @@ def application(setup: Setup) -> tuple[Flask, Any]:
 def build(setup: Setup, body: Callable[[], Any], **options: Any) -> Site:
     """Return a site whose view returns `body()`; `options` are those of `cached`."""
     app, cache = application(setup)
+    decorate = importlib.import_module(setup.front).cached if setup is OWN else cache.cached
     runs: list[str] = []
 
     @app.get(PATH)
-    @cache.cached(LIFETIME, **options)
+    @decorate(LIFETIME, **options)
     def stocks() -> Any:
         runs.append(PATH)
         return body()
@@ -100,7 +104,12 @@ def build(setup: Setup, body: Callable[[], Any], **options: Any) -> Site:
 
 def sites(field: Field, body: Callable[[], Any], **options: Any) -> list[Site]:
     """Return a site for each setup whose parts are installed."""
-    return [build(setup, body, **options) for setup in setups(field)]
+    return [build(setup, body, **options) for setup in (*setups(field), *own(field))]
+
+
+def own(field: Field) -> list[Setup]:
+    """Return the setup of the package's own decorator, if that is installed."""
+    return [OWN] if OWN.needs in {one.name for one in field.contestants} else []
 
 
 def plain(answer: Any) -> Any:

@@ -201,12 +201,19 @@ fn only_backend<'py>(
     front: &Bound<'py, CacheFront>,
     app: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if let Some(app) = app
-        && let Some((_, backend)) = only_cache(app)?
-    {
-        return Ok(backend);
+    let py = front.py();
+    let known = match app {
+        Some(app) => only_cache(app)?.map(|(_, backend)| backend),
+        None => {
+            let attributes = front.getattr(intern!(py, "__dict__"))?;
+            let attributes = attributes.cast::<PyDict>()?;
+            attributes.get_item(intern!(py, "_process_wide"))?
+        }
+    };
+    match known {
+        Some(backend) => Ok(backend),
+        None => call_method(front, intern!(py, "_find_backend"), ()),
     }
-    call_method(front, intern!(front.py(), "_find_backend"), ())
 }
 
 /// An application's cache and its backend, if it has just one.
