@@ -277,6 +277,18 @@ def test_a_clock_counts_from_the_moment_it_is_installed():
     assert cache.get("a") is None
 
 
+@pytest.mark.parametrize("reading", [time.time_ns(), time.time() * 1000, -1e12], ids=["ns", "ms", "past"])
+def test_a_clock_that_tells_no_seconds_is_an_error_that_says_what_to_do(cache, reading):
+    """Nothing would ever expire by it."""
+    said = "clock must return seconds, got .*; divide what counts milliseconds or nanoseconds"
+    with pytest.raises(ValueError, match=said):
+        RustCache(clock=lambda: reading)
+    good = cache.clock
+    with pytest.raises(ValueError, match=said):
+        cache.clock = lambda: reading
+    assert cache.clock is good
+
+
 @pytest.mark.parametrize("reading", ["noon", None, float("nan"), float("inf")], ids=repr)
 def test_a_clock_that_tells_no_time_is_an_error(cache, reading):
     cache.set("a", 1)

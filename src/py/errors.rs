@@ -22,6 +22,8 @@ pub(super) enum Error {
     TagType(String),
     /// A clock that returned something other than a finite number of seconds.
     Clock(String),
+    /// A clock that returned what cannot be seconds; holds its repr.
+    ClockUnit(String),
     /// An item of a mapping that is no pair.
     Pair,
     /// The core's word on a setting.
@@ -62,6 +64,10 @@ impl From<Error> for PyErr {
             }
             Error::Clock(what) => PyTypeError::new_err(format!(
                 "clock must be a callable that returns a finite number of seconds, got {what}"
+            )),
+            Error::ClockUnit(what) => PyValueError::new_err(format!(
+                "clock must return seconds, got {what}, which is beyond the year 9999; divide what counts \
+                 milliseconds or nanoseconds"
             )),
             Error::Pair => PyValueError::new_err(
                 "set_many takes a mapping: each of its items() must be a pair of key and value",
