@@ -63,11 +63,13 @@ fn after(prefix: &[u8]) -> Vec<u8> {
 /// Raises `KeyError` if there is no live entry.
 pub(super) fn ttl(slf: &Bound<'_, Store>, key: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     let (this, now) = (slf.get(), Store::begin(slf)?);
-    let deadline = this.with_key(key, Find::Known, |core, key| {
-        core.peek(key, now, |_, lifetime| lifetime.stale_until)
+    let lifetime = this.with_key(key, Find::Known, |core, key| {
+        let (lifetime, evicted) = core.lifetime(key, now);
+        this.bury(slf.py(), evicted);
+        lifetime
     })?;
-    if let Some(deadline) = deadline {
-        return Ok(seconds_left(deadline, now));
+    if let Some(lifetime) = lifetime {
+        return Ok(seconds_left(lifetime.stale_until, now));
     }
     match this.record_entry(key, now) {
         Some((left, ..)) => Ok(left),
