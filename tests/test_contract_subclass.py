@@ -175,6 +175,25 @@ def test_get_dict_goes_through_an_overridden_get_many():
     assert cache.log == [("a", "x")]
 
 
+def test_private_methods_of_simplecache_take_no_part():
+    """As docs/migration.md says; the way is to override what is public."""
+
+    class Capped(RustCache):
+        def _normalize_timeout(self, timeout):
+            raise AssertionError
+
+        _prune = _over_threshold = _remove_expired = _remove_older = _normalize_timeout
+
+        def set(self, key, value, timeout=None, **more):
+            return super().set(key, value, min(timeout or 5, 5), **more)
+
+    cache = Capped(threshold=2, clock=ManualClock())
+    cache.set_many({number: number for number in range(10)}, 60)
+    cache.inc("n")
+    assert len(cache) == 3
+    assert cache.ttl("n") == 5
+
+
 def test_a_prefixing_subclass_works_by_every_verb():
     cache = Prefixed(clock=ManualClock())
     cache.set("a", 1)
