@@ -1,5 +1,6 @@
 """CONTRACT 3: the attributes that people touch (`_cache`, `_threshold`, `_lock`, `serializer`)."""
 
+import math
 import pickle
 import threading
 import time
@@ -162,6 +163,19 @@ def test_threshold_assignment_takes_effect_at_once(cache):
     cache.set_many({number: number for number in range(400)})
     assert len(cache) == 21
     cache._validate()
+
+
+def test_a_lower_threshold_lets_the_expired_go_first(cache, clock):
+    cache.set_many({f"stays {number}": number for number in range(5)}, 100)
+    cache.set_many({f"goes {number}": number for number in range(5)}, 1)
+    clock.advance(1)
+    cache._threshold = 4
+    assert sorted(cache._keys()) == [f"stays {number}" for number in range(5)]
+    assert cache.stats()["evictions"] == 0
+    clock.now = math.nan
+    cache._threshold = 2
+    clock.now = 0.0
+    assert len(cache) == 3
 
 
 @pytest.mark.parametrize("bad", [-1, "many", [5]])

@@ -144,7 +144,7 @@ impl Store {
         .map_err(Error::from)?;
         if this.core.set(made).is_err() {
             Self::clear(slf)?;
-            Self::_set_max_entries(slf, max_entries)?;
+            Self::bound_entries(slf, max_entries)?;
             Self::bound_bytes(slf, max_bytes)?;
         }
         Ok(())
@@ -372,13 +372,7 @@ impl Store {
     }
 
     fn _set_max_entries(slf: &Bound<'_, Self>, max_entries: usize) -> PyResult<()> {
-        let this = slf.get();
-        let evicted = this
-            .core()?
-            .set_max_entries(max_entries)
-            .map_err(Error::from)?;
-        this.bury(slf.py(), evicted);
-        Ok(())
+        Self::bound_entries(slf, max_entries)
     }
 
     fn _set_jitter(&self, share: f64) {
