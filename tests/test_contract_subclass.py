@@ -175,6 +175,49 @@ def test_get_dict_goes_through_an_overridden_get_many():
     assert cache.log == [("a", "x")]
 
 
+def test_methods_may_be_made_of_the_view_as_of_simplecaches_dict():
+    """A5: such a method called itself for ever."""
+
+    class Old(RustCache):
+        def delete(self, key):
+            return self._cache.pop(key, None) is not None
+
+        def clear(self):
+            self._cache.clear()
+            return not self._cache
+
+        def has(self, key):
+            return key in self._cache
+
+        def __len__(self):
+            return len(self._cache)
+
+    cache = Old()
+    cache.set_many({"a": 1, "b": 2})
+    assert len(cache) == 2
+    assert cache.delete_many("a") == ["a"]
+    assert (cache.has("a"), cache.has("b"), cache.delete("a")) == (False, True, False)
+    assert cache.clear() is True
+    assert len(cache) == 0
+
+
+def test_the_views_keys_are_those_that_are_stored():
+    """To be deleted as they are, whatever a subclass makes of those that it is given."""
+
+    class Prefixed(RustCache):
+        def set(self, key, value, timeout=None):
+            return super().set(f"p:{key}", value, timeout)
+
+        def delete(self, key):
+            return super().delete(f"p:{key}")
+
+    cache = Prefixed()
+    cache.set_many({"a": 1, "b": 2})
+    for key in list(cache._cache):
+        del cache._cache[key]
+    assert len(cache) == 0
+
+
 def test_private_methods_of_simplecache_take_no_part():
     """As docs/migration.md says; the way is to override what is public."""
 

@@ -6,6 +6,8 @@ import time
 from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ._native import Store
+
 if TYPE_CHECKING:
     from .backend import RustCache
 
@@ -17,6 +19,10 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
     that never expires. ``bytes`` is what the cache's serializer makes of the value, computed when it is
     asked for. Reading counts as no hit. Iterating works on the keys as they were when it began, so the
     cache may change meanwhile. The view keeps its cache alive.
+
+    What it does is done natively, whatever a subclass of the cache overrides: a ``delete`` that was written
+    for SimpleCache may be made of this view, as may ``clear`` and ``__len__``, and the keys are those that
+    are stored.
     """
 
     def __init__(self, cache: RustCache) -> None:
@@ -39,7 +45,7 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def __delitem__(self, key: Any) -> None:
         """Deletes from the cache; raises ``KeyError`` if there is no live entry."""
-        if not self._of.delete(key):
+        if not Store.delete(self._of, key):
             raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
@@ -52,7 +58,7 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def __len__(self) -> int:
         """How many live entries there are."""
-        return len(self._of)
+        return Store.__len__(self._of)
 
     def items(self) -> _Items:
         """The live entries as pairs; one that goes while they are iterated over is left out."""
@@ -68,7 +74,18 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def clear(self) -> None:
         """Empties the cache."""
-        self._of.clear()
+        Store.clear(self._of)
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """The pair of a live entry, which goes; the default, where there is none (any more)."""
+        try:
+            pair = self[key]
+            del self[key]
+        except KeyError:
+            if default:
+                return default[0]
+            raise
+        return pair
 
     def __repr__(self) -> str:
         """The keys only: values may be large, and computing them costs."""
