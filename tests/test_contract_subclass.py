@@ -6,6 +6,8 @@ import pytest
 from flask_rustcache import RustCache
 from flask_rustcache.testing import ManualClock
 
+from ._apps import build
+
 
 class Logged(RustCache):
     """Writes down what goes through the method that a subclass of it overrides."""
@@ -216,6 +218,37 @@ def test_the_views_keys_are_those_that_are_stored():
     for key in list(cache._cache):
         del cache._cache[key]
     assert len(cache) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["_app", "_bound", "_entry", "_is_plain", "_keys", "_records", "_version", "_wall_clock"]
+)
+def test_a_subclass_may_have_attributes_of_any_name(name, monkeypatch):
+    """What ours keeps for itself is not what a subclass keeps under the same name."""
+
+    class Own(RustCache):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            setattr(self, name, {"mine"})
+
+    monkeypatch.setitem(globals(), "Own", Own)
+    app, cache, runs = build(CACHE_TYPE=f"{__name__}.Own")
+
+    @cache.memoize(60)
+    def total(number):
+        return runs.count("total")
+
+    with app.app_context():
+        assert total(1) == total(1) == 1
+        assert len(list(cache.cache._cache.items())) == 2
+        cache.delete_memoized(total)
+        assert total(1) == 2
+        cache.cache._threshold = 5
+        assert cache.cache._threshold == 5
+        setattr(cache.cache, name, {"mine"})
+        cache.cache.clock = None
+        cache.set("a", 1)
+        assert getattr(cache.cache, name) == {"mine"}
 
 
 def test_private_methods_of_simplecache_take_no_part():

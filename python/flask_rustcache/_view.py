@@ -31,7 +31,7 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def __getitem__(self, key: Any) -> tuple[float, Any]:
         """The pair of a live entry; raises ``KeyError`` if there is none."""
-        entry = self._of._entry(key)
+        entry = Store._entry(self._of, key)
         if entry is None:
             raise KeyError(key)
         left, dumped, value = entry
@@ -50,11 +50,11 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def __contains__(self, key: object) -> bool:
         """Whether there is a live entry."""
-        return self._of._entry(key) is not None
+        return Store._entry(self._of, key) is not None
 
     def __iter__(self) -> Iterator[Any]:
         """The keys of the live entries."""
-        return iter(self._of._keys())
+        return iter(Store._keys(self._of))
 
     def __len__(self) -> int:
         """How many live entries there are."""
@@ -89,7 +89,7 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def __repr__(self) -> str:
         """The keys only: values may be large, and computing them costs."""
-        return f"<CacheView of {self._of._keys()!r}>"
+        return f"<CacheView of {Store._keys(self._of)!r}>"
 
 
 class _Items(ItemsView[Any, tuple[float, Any]]):
