@@ -241,11 +241,11 @@ impl Store {
         batch::delete_many(slf, keys)
     }
 
-    fn delete_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyString>) -> PyResult<usize> {
+    fn delete_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyAny>) -> PyResult<usize> {
         groups::delete_tag(slf, tag)
     }
 
-    fn delete_prefix(slf: &Bound<'_, Self>, prefix: &Bound<'_, PyString>) -> PyResult<usize> {
+    fn delete_prefix(slf: &Bound<'_, Self>, prefix: &Bound<'_, PyAny>) -> PyResult<usize> {
         groups::delete_prefix(slf, prefix)
     }
 

@@ -9,6 +9,7 @@ use super::engine::Find;
 use super::inspect::seconds_left;
 use super::tags::name_of;
 use crate::core::{Evicted, RemovalCause};
+use crate::py::errors::Error;
 use crate::py::key::text_bytes;
 
 /// Above what every str begins with, and not above a key that is none.
@@ -20,9 +21,20 @@ fn live<V>(gone: &Evicted<V>) -> usize {
     gone.iter().filter(|removed| live(removed.cause)).count()
 }
 
+/// One str, and no more than one.
+fn text<'a, 'py>(
+    what: &'static str,
+    given: &'a Bound<'py, PyAny>,
+) -> PyResult<&'a Bound<'py, PyString>> {
+    match given.cast::<PyString>() {
+        Ok(text) => Ok(text),
+        Err(_) => Err(Error::Text(what, given.get_type().name()?.to_string()).into()),
+    }
+}
+
 /// Removes all entries that carry a user's tag; how many went.
-pub(super) fn delete_tag(slf: &Bound<'_, Store>, tag: &Bound<'_, PyString>) -> PyResult<usize> {
-    let (now, tag) = (Store::begin(slf)?, name_of(tag)?);
+pub(super) fn delete_tag(slf: &Bound<'_, Store>, tag: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let (now, tag) = (Store::begin(slf)?, name_of(text("tag", tag)?)?);
     let gone = slf.get().core()?.remove_tag(&tag, now);
     let count = live(&gone);
     slf.get().bury(slf.py(), gone);
@@ -30,12 +42,9 @@ pub(super) fn delete_tag(slf: &Bound<'_, Store>, tag: &Bound<'_, PyString>) -> P
 }
 
 /// Removes all entries, and version records, with str keys that begin so; how many went.
-pub(super) fn delete_prefix(
-    slf: &Bound<'_, Store>,
-    prefix: &Bound<'_, PyString>,
-) -> PyResult<usize> {
+pub(super) fn delete_prefix(slf: &Bound<'_, Store>, prefix: &Bound<'_, PyAny>) -> PyResult<usize> {
     let (this, py, now) = (slf.get(), slf.py(), Store::begin(slf)?);
-    let from = text_bytes(prefix)?;
+    let from = text_bytes(text("prefix", prefix)?)?;
     let to = after(&from);
     // What goes along with a record is not counted.
     let records = this.remove_records_between((&from, &to), now);
