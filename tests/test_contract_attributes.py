@@ -1,5 +1,6 @@
 """CONTRACT 3: the attributes that people touch (`_cache`, `_threshold`, `_lock`, `serializer`)."""
 
+import math
 import pickle
 import threading
 import time
@@ -164,6 +165,19 @@ def test_threshold_assignment_takes_effect_at_once(cache):
     cache._validate()
 
 
+def test_a_lower_threshold_lets_the_expired_go_first(cache, clock):
+    cache.set_many({f"stays {number}": number for number in range(5)}, 100)
+    cache.set_many({f"goes {number}": number for number in range(5)}, 1)
+    clock.advance(1)
+    cache._threshold = 4
+    assert sorted(cache._keys()) == [f"stays {number}" for number in range(5)]
+    assert cache.stats()["evictions"] == 0
+    clock.now = math.nan
+    cache._threshold = 2
+    clock.now = 0.0
+    assert len(cache) == 3
+
+
 @pytest.mark.parametrize("bad", [-1, "many", [5]])
 def test_a_bad_threshold_is_refused_and_changes_nothing(cache, bad):
     cache._threshold = 4
@@ -275,6 +289,18 @@ def test_a_clock_counts_from_the_moment_it_is_installed():
     clock.install(cache)
     clock.advance(60)
     assert cache.get("a") is None
+
+
+@pytest.mark.parametrize("reading", [time.time_ns(), time.time() * 1000, -1e12], ids=["ns", "ms", "past"])
+def test_a_clock_that_tells_no_seconds_is_an_error_that_says_what_to_do(cache, reading):
+    """Nothing would ever expire by it."""
+    said = "clock must return seconds, got .*; divide what counts milliseconds or nanoseconds"
+    with pytest.raises(ValueError, match=said):
+        RustCache(clock=lambda: reading)
+    good = cache.clock
+    with pytest.raises(ValueError, match=said):
+        cache.clock = lambda: reading
+    assert cache.clock is good
 
 
 @pytest.mark.parametrize("reading", ["noon", None, float("nan"), float("inf")], ids=repr)

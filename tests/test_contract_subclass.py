@@ -6,6 +6,8 @@ import pytest
 from flask_rustcache import RustCache
 from flask_rustcache.testing import ManualClock
 
+from ._apps import build
+
 
 class Logged(RustCache):
     """Writes down what goes through the method that a subclass of it overrides."""
@@ -173,6 +175,99 @@ def test_get_dict_goes_through_an_overridden_get_many():
     cache.set("a", 1)
     assert cache.get_dict("a", "x") == {"a": 1, "x": None}
     assert cache.log == [("a", "x")]
+
+
+def test_methods_may_be_made_of_the_view_as_of_simplecaches_dict():
+    """A5: such a method called itself for ever."""
+
+    class Old(RustCache):
+        def delete(self, key):
+            return self._cache.pop(key, None) is not None
+
+        def clear(self):
+            self._cache.clear()
+            return not self._cache
+
+        def has(self, key):
+            return key in self._cache
+
+        def __len__(self):
+            return len(self._cache)
+
+    cache = Old()
+    cache.set_many({"a": 1, "b": 2})
+    assert len(cache) == 2
+    assert cache.delete_many("a") == ["a"]
+    assert (cache.has("a"), cache.has("b"), cache.delete("a")) == (False, True, False)
+    assert cache.clear() is True
+    assert len(cache) == 0
+
+
+def test_the_views_keys_are_those_that_are_stored():
+    """To be deleted as they are, whatever a subclass makes of those that it is given."""
+
+    class Prefixed(RustCache):
+        def set(self, key, value, timeout=None):
+            return super().set(f"p:{key}", value, timeout)
+
+        def delete(self, key):
+            return super().delete(f"p:{key}")
+
+    cache = Prefixed()
+    cache.set_many({"a": 1, "b": 2})
+    for key in list(cache._cache):
+        del cache._cache[key]
+    assert len(cache) == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["_app", "_bound", "_entry", "_is_plain", "_keys", "_records", "_version", "_wall_clock"]
+)
+def test_a_subclass_may_have_attributes_of_any_name(name, monkeypatch):
+    """What ours keeps for itself is not what a subclass keeps under the same name."""
+
+    class Own(RustCache):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            setattr(self, name, {"mine"})
+
+    monkeypatch.setitem(globals(), "Own", Own)
+    app, cache, runs = build(CACHE_TYPE=f"{__name__}.Own")
+
+    @cache.memoize(60)
+    def total(number):
+        return runs.count("total")
+
+    with app.app_context():
+        assert total(1) == total(1) == 1
+        assert len(list(cache.cache._cache.items())) == 2
+        cache.delete_memoized(total)
+        assert total(1) == 2
+        cache.cache._threshold = 5
+        assert cache.cache._threshold == 5
+        setattr(cache.cache, name, {"mine"})
+        cache.cache.clock = None
+        cache.set("a", 1)
+        assert getattr(cache.cache, name) == {"mine"}
+
+
+def test_private_methods_of_simplecache_take_no_part():
+    """As docs/migration.md says; the way is to override what is public."""
+
+    class Capped(RustCache):
+        def _normalize_timeout(self, timeout):
+            raise AssertionError
+
+        _prune = _over_threshold = _remove_expired = _remove_older = _normalize_timeout
+
+        def set(self, key, value, timeout=None, **more):
+            return super().set(key, value, min(timeout or 5, 5), **more)
+
+    cache = Capped(threshold=2, clock=ManualClock())
+    cache.set_many({number: number for number in range(10)}, 60)
+    cache.inc("n")
+    assert len(cache) == 3
+    assert cache.ttl("n") == 5
 
 
 def test_a_prefixing_subclass_works_by_every_verb():

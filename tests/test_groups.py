@@ -140,6 +140,13 @@ def test_tags_that_are_none_are_refused(store, call, tags, says):
     assert len(store) == 0
 
 
+@pytest.mark.parametrize("given", [1, None, b"t", ["t"]], ids=repr)
+def test_what_is_no_str_is_told_which_it_was_to_be(store, given):
+    for what, remove in (("tag", store.delete_tag), ("prefix", store.delete_prefix)):
+        with pytest.raises(TypeError, match=f"^{what} must be one str, got '{type(given).__name__}'$"):
+            remove(given)
+
+
 def test_tags_are_given_by_name_only(store):
     with pytest.raises(TypeError):
         store.set("a", 1, 60, ["t"])

@@ -87,7 +87,7 @@ def test_there_is_no_jitter_unless_asked_for(store):
     assert store.ttl("a") == 100
 
 
-@pytest.mark.parametrize("jitter", [-0.1, 1.1, float("nan"), "much", None])
+@pytest.mark.parametrize("jitter", [-0.1, 1.1, float("nan"), "much", None, True])
 def test_jitter_is_a_fraction(jitter):
     with pytest.raises((TypeError, ValueError), match="CACHE_JITTER must be a fraction from 0 to 1"):
         build(CACHE_JITTER=jitter)

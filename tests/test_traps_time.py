@@ -1,5 +1,6 @@
 """Traps G1 to G6: time. The clock is moved by hand; nothing sleeps."""
 
+import functools
 import subprocess
 import sys
 import weakref
@@ -211,6 +212,11 @@ def watched(cache, count, timeout):
     return alive
 
 
+def no_ttl(cache, key):
+    with pytest.raises(KeyError):
+        cache.ttl(key)
+
+
 IDLE = {
     "get": lambda cache: cache.get("nobody"),
     "has": lambda cache: cache.has("nobody"),
@@ -218,6 +224,8 @@ IDLE = {
     "set": lambda cache: cache.set("somebody", 1),
     "inc": lambda cache: cache.inc("somebody"),
     "get_many": lambda cache: cache.get_many("nobody"),
+    "ttl": lambda cache: no_ttl(cache, "nobody"),
+    "touch": lambda cache: cache.touch("nobody"),
 }
 
 
@@ -254,7 +262,7 @@ def test_memory_comes_back_on_demand(clock):
 def test_an_expired_entry_that_is_asked_for_goes_at_once(clock):
     """G6: and so does the one that is found to have expired."""
     cache = RustCache(clock=clock)
-    for ask in (cache.get, cache.has, cache.delete, cache.get_many):
+    for ask in (cache.get, cache.has, cache.delete, cache.get_many, functools.partial(no_ttl, cache)):
         key = Key()
         cache.set(key, "value", 1)
         clock.advance(1)

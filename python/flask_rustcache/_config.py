@@ -168,7 +168,8 @@ def seconds(value: Any, name: str) -> float:
 def jitter(value: Any, name: str) -> float:
     """The largest share of a lifetime that is taken away at random: from 0 to 1."""
     number = _number(value, name, "a fraction from 0 to 1")
-    if not 0 <= number <= 1:
+    # True is 1, and would leave nothing of some lifetimes.
+    if value is True or not 0 <= number <= 1:
         raise ValueError(
             f"{name} must be a fraction from 0 to 1, got {_shown(value)}; use 0.1 for up to a tenth"
         )

@@ -178,7 +178,7 @@ class Decorated(CachedFunction):
         except (AttributeError, KeyError):
             # It was never set up, and nothing will be stored.
             return self._inner(*args, **kwargs)
-        if backend is not None and not (is_known() and self._of._is_plain() and backend._is_plain()):
+        if backend is not None and not (is_known() and self._of._is_plain() and Store._is_plain(backend)):
             raise RuntimeError(
                 f"tags= of {name_of(self._function)} needs Flask-Caching 2.5, and a Cache and a RustCache"
                 " with their own methods: one that decorated functions go through is overridden or patched"

@@ -72,14 +72,14 @@ class Keyed(Decorated):
         backend = self._of.cache
         if isinstance(backend, NullCache):
             return
-        if not isinstance(backend, Store) or not backend._is_plain():
+        if not isinstance(backend, Store) or not Store._is_plain(backend):
             raise RuntimeError(
                 f"clear() needs a RustCache with methods of its own, and this is a {type(backend).__name__};"
                 ' set CACHE_TYPE = "flask_rustcache.RustCache", or delete(...) each call'
             )
         for layer in layers_of(self):
             if isinstance(layer, Keyed) and layer._kind == self._kind and layer._of is self._of:
-                backend._remove_tag(layer._tag())
+                Store._remove_tag(backend, layer._tag())
 
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         """Binds as a function does."""

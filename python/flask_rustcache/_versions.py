@@ -57,13 +57,13 @@ class Versions(flask_caching.Cache):
 
     def _drop_versions(self, backend: Store, name: str, instance: str | None, reset: bool) -> None:
         record = self._memvname(name if instance is None else instance)
-        dropped = backend._drop_version(record)
+        dropped = Store._drop_version(backend, record)
         if dropped and reset and instance is None:
-            backend._add_version(record, self._memoize_make_version_hash(), False)
-        version = backend._version(self._memvname(name))
+            Store._add_version(backend, record, self._memoize_make_version_hash(), False)
+        version = Store._version(backend, self._memvname(name))
         if instance is not None and version is not None:
             # What somebody put under its keys by hand, whether there was a record or not.
-            backend._remove_tag(version + _derived(version, record))
+            Store._remove_tag(backend, version + _derived(version, record))
 
     def _find_versions(
         self, f: Any, args: Any, args_to_ignore: list[str] | None, keep: bool = True
@@ -77,19 +77,19 @@ class Versions(flask_caching.Cache):
         name, instance = name + mark, instance and instance + mark
         backend: Any = self.cache
         record = self._memvname(name)
-        version = backend._version(record)
+        version = Store._version(backend, record)
         if version is None:
             # Of two callers at once one comes first, and both get its version.
-            version = backend._add_version(record, self._memoize_make_version_hash(), False)
+            version = Store._add_version(backend, record, self._memoize_make_version_hash(), False)
         if instance is None:
             return name, (record,), version
         own = self._memvname(instance)
-        own_version = backend._version(own)
+        own_version = Store._version(backend, own)
         if own_version is None:
             # The same until the function has a new one: what is deleted is gone, not only out of sight.
             own_version = _derived(version, own)
             if keep:
-                own_version = backend._add_version(own, own_version, True)
+                own_version = Store._add_version(backend, own, own_version, True)
         return name, (record, own), version + own_version
 
     def _end_unused(self, records: tuple[str, ...]) -> None:
@@ -97,18 +97,20 @@ class Versions(flask_caching.Cache):
         backend = self._records()
         if backend is not None:
             for record in records:
-                backend._drop_unused_version(record)
+                Store._drop_unused_version(backend, record)
 
     def _keep_versions(self, records: tuple[str, ...], timeout: Any) -> None:
         """Has the records of an entry that was just stored live as long as it."""
         backend: Any = self.cache
         for record in records:
-            backend._keep_version(record, timeout)
+            Store._keep_version(backend, record, timeout)
 
     def _records(self) -> Store | None:
         """The backend, if it keeps the records beside the store; else Flask-Caching's way is taken."""
         backend: Any = self.cache
-        return backend if isinstance(backend, Store) and self._is_plain() and backend._is_plain() else None
+        return (
+            backend if isinstance(backend, Store) and self._is_plain() and Store._is_plain(backend) else None
+        )
 
     def _names(self, f: Any, args: Any, args_to_ignore: list[str] | None) -> tuple[str, str | None]:
         """What the versions of the function and of the instance are called."""

@@ -6,6 +6,8 @@ import time
 from collections.abc import ItemsView, Iterator, MutableMapping, ValuesView
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from ._native import Store
+
 if TYPE_CHECKING:
     from .backend import RustCache
 
@@ -17,6 +19,10 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
     that never expires. ``bytes`` is what the cache's serializer makes of the value, computed when it is
     asked for. Reading counts as no hit. Iterating works on the keys as they were when it began, so the
     cache may change meanwhile. The view keeps its cache alive.
+
+    What it does is done natively, whatever a subclass of the cache overrides: a ``delete`` that was written
+    for SimpleCache may be made of this view, as may ``clear`` and ``__len__``, and the keys are those that
+    are stored.
     """
 
     def __init__(self, cache: RustCache) -> None:
@@ -25,7 +31,7 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def __getitem__(self, key: Any) -> tuple[float, Any]:
         """The pair of a live entry; raises ``KeyError`` if there is none."""
-        entry = self._of._entry(key)
+        entry = Store._entry(self._of, key)
         if entry is None:
             raise KeyError(key)
         left, dumped, value = entry
@@ -39,20 +45,20 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def __delitem__(self, key: Any) -> None:
         """Deletes from the cache; raises ``KeyError`` if there is no live entry."""
-        if not self._of.delete(key):
+        if not Store.delete(self._of, key):
             raise KeyError(key)
 
     def __contains__(self, key: object) -> bool:
         """Whether there is a live entry."""
-        return self._of._entry(key) is not None
+        return Store._entry(self._of, key) is not None
 
     def __iter__(self) -> Iterator[Any]:
         """The keys of the live entries."""
-        return iter(self._of._keys())
+        return iter(Store._keys(self._of))
 
     def __len__(self) -> int:
         """How many live entries there are."""
-        return len(self._of)
+        return Store.__len__(self._of)
 
     def items(self) -> _Items:
         """The live entries as pairs; one that goes while they are iterated over is left out."""
@@ -68,11 +74,22 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def clear(self) -> None:
         """Empties the cache."""
-        self._of.clear()
+        Store.clear(self._of)
+
+    def pop(self, key: Any, *default: Any) -> Any:
+        """The pair of a live entry, which goes; the default, where there is none (any more)."""
+        try:
+            pair = self[key]
+            del self[key]
+        except KeyError:
+            if default:
+                return default[0]
+            raise
+        return pair
 
     def __repr__(self) -> str:
         """The keys only: values may be large, and computing them costs."""
-        return f"<CacheView of {self._of._keys()!r}>"
+        return f"<CacheView of {Store._keys(self._of)!r}>"
 
 
 class _Items(ItemsView[Any, tuple[float, Any]]):

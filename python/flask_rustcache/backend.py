@@ -59,8 +59,9 @@ class RustCache(Store, BaseCache):
     serializer: BaseSerializer = SimpleSerializer()
     clock: Callable[[], float] | None = None
     default_timeout: Any = 300
-    _app: weakref.ref[Flask] | None = None
-    _wall_clock: bool | None = None
+    # Named so that no subclass has attributes of these names by chance.
+    __app: weakref.ref[Flask] | None = None
+    __wall_clock: bool | None = None
 
     def __init__(  # noqa: PLR0913  # SimpleCache's signature, and keyword-only settings of our own
         self,
@@ -96,7 +97,7 @@ class RustCache(Store, BaseCache):
             _config.shards(shards, "shards"),
             _config.prototype_bytes(prototype_bytes, "prototype_bytes", most),
         )
-        self._bound = bound
+        self.__bound = bound
         self._set_jitter(_config.jitter(jitter, "jitter"))
         defer_reference_count(self)
 
@@ -118,29 +119,29 @@ class RustCache(Store, BaseCache):
         """
         options = _config.options(config, args, kwargs)
         backend = cls(*args, **options)
-        backend._app = weakref.ref(app)
+        backend.__app = weakref.ref(app)
         if config.get("TESTING"):
-            backend._wall_clock = True
+            backend.__wall_clock = True
         return backend
 
     def _follows_wall_clock(self) -> bool:
         """Whether time is ``time.time``; decided once, at the cache's first call."""
-        if self._wall_clock is None:
-            app = None if self._app is None else self._app()
+        if self.__wall_clock is None:
+            app = None if self.__app is None else self.__app()
             testing = app is not None and bool(app.config.get("TESTING"))
-            self._wall_clock = testing or "freezegun" in sys.modules or "time_machine" in sys.modules
-        return self._wall_clock
+            self.__wall_clock = testing or "freezegun" in sys.modules or "time_machine" in sys.modules
+        return self.__wall_clock
 
     @property
     def _threshold(self) -> float:
         """The bound as SimpleCache names it; may be assigned, and takes effect at once."""
-        return self._bound
+        return self.__bound
 
     @_threshold.setter
     def _threshold(self, threshold: float | str | None) -> None:
         bound = _config.threshold(threshold, "_threshold")
         self._set_max_entries(_config.max_entries(bound))
-        self._bound = bound
+        self.__bound = bound
 
     @property
     def _cache(self) -> CacheView:

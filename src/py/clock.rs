@@ -19,6 +19,10 @@ use crate::core::{Instant, coarse_now};
 /// Room below any clock's zero: a hand-moved clock may run 146 years back without reaching instant 0.
 const ORIGIN: i64 = 1 << 62;
 
+/// No clock of seconds says more, as no calendar of Python's goes beyond the year 9999: what counts milliseconds does,
+/// would stand still at the end of our instants, and let nothing expire.
+const LATEST: f64 = 253_402_300_800.0;
+
 /// Where the time comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i64)]
@@ -89,7 +93,8 @@ impl Clock {
 
     /// The present instant. `store` is the Python object whose `clock` attribute may be asked.
     ///
-    /// Raises what the callable raises, or `TypeError` if it returns no finite number.
+    /// Raises what the callable raises, `TypeError` if it returns no finite number, and `ValueError` if that can be no
+    /// seconds.
     #[inline]
     pub(super) fn now(&self, store: &Bound<'_, PyAny>) -> PyResult<Instant> {
         let state = self.state();
@@ -171,9 +176,10 @@ impl Drop for Asking {
     }
 }
 
-/// Is this a clock? Raises what the callable raises, or `TypeError` if it returns no finite number.
+/// Is this a clock? Raises what the callable raises, `TypeError` if it returns no finite number, and `ValueError` if that
+/// can be no seconds.
 pub(super) fn check_callable(clock: &Bound<'_, PyAny>) -> PyResult<()> {
-    seconds_to_nanos(&call_function(clock, ())?).map(|_| ())
+    told_nanos(&call_function(clock, ())?).map(|_| ())
 }
 
 #[inline]
@@ -189,8 +195,8 @@ fn instant(nanos: i64) -> Instant {
 fn source_nanos(store: &Bound<'_, PyAny>, source: Source) -> PyResult<i64> {
     match source {
         Source::Native => Ok(native_nanos()),
-        Source::Wall => seconds_to_nanos(&wall_time(store.py())?),
-        Source::Callable => seconds_to_nanos(&call_function(&clock_attribute(store)?, ())?),
+        Source::Wall => Ok(nanos(seconds(&wall_time(store.py())?)?)),
+        Source::Callable => told_nanos(&call_function(&clock_attribute(store)?, ())?),
     }
 }
 
@@ -205,31 +211,47 @@ pub(super) fn wall_time(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     call_method(module.bind(py), intern!(py, "time"), ())
 }
 
+/// What an application's own clock told. Raises `ValueError`, too, if that can be no seconds.
+fn told_nanos(told: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let seconds = seconds(told)?;
+    if seconds.abs() > LATEST {
+        return Err(Error::ClockUnit(shown(told)).into());
+    }
+    Ok(nanos(seconds))
+}
+
+fn seconds(told: &Bound<'_, PyAny>) -> PyResult<f64> {
+    let seconds = match told.extract::<f64>() {
+        Err(error) if error.is_instance_of::<PyTypeError>(told.py()) => {
+            return Err(clock_error(told));
+        }
+        seconds => seconds?,
+    };
+    if seconds.is_finite() {
+        Ok(seconds)
+    } else {
+        Err(clock_error(told))
+    }
+}
+
 /// Whole seconds and the fraction apart, so that adding whole seconds to a time is exact.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "`as` saturates at the ends of time"
 )]
-fn seconds_to_nanos(seconds: &Bound<'_, PyAny>) -> PyResult<i64> {
-    let value = match seconds.extract::<f64>() {
-        Err(error) if error.is_instance_of::<PyTypeError>(seconds.py()) => {
-            return Err(clock_error(seconds));
-        }
-        value => value?,
-    };
-    if !value.is_finite() {
-        return Err(clock_error(seconds));
-    }
-    let whole = value.floor();
-    let fraction = ((value - whole) * 1e9).round() as i64;
-    Ok((whole as i64)
+fn nanos(seconds: f64) -> i64 {
+    let whole = seconds.floor();
+    let fraction = ((seconds - whole) * 1e9).round() as i64;
+    (whole as i64)
         .saturating_mul(1_000_000_000)
-        .saturating_add(fraction))
+        .saturating_add(fraction)
 }
 
 fn clock_error(what: &Bound<'_, PyAny>) -> PyErr {
-    let text = what
-        .repr()
-        .map_or_else(|_| String::from("an object"), |repr| repr.to_string());
-    Error::Clock(text).into()
+    Error::Clock(shown(what)).into()
+}
+
+fn shown(what: &Bound<'_, PyAny>) -> String {
+    what.repr()
+        .map_or_else(|_| String::from("an object"), |repr| repr.to_string())
 }

@@ -20,8 +20,12 @@ pub(super) enum Error {
     TagsType(String),
     /// A tag that is no str; holds the name of its type.
     TagType(String),
+    /// What is no str; holds what it is to be, and the name of its type.
+    Text(&'static str, String),
     /// A clock that returned something other than a finite number of seconds.
     Clock(String),
+    /// A clock that returned what cannot be seconds; holds its repr.
+    ClockUnit(String),
     /// An item of a mapping that is no pair.
     Pair,
     /// The core's word on a setting.
@@ -60,8 +64,15 @@ impl From<Error> for PyErr {
             Error::TagType(name) => {
                 PyTypeError::new_err(format!("each of the tags must be a str, got '{name}'"))
             }
+            Error::Text(what, name) => {
+                PyTypeError::new_err(format!("{what} must be one str, got '{name}'"))
+            }
             Error::Clock(what) => PyTypeError::new_err(format!(
                 "clock must be a callable that returns a finite number of seconds, got {what}"
+            )),
+            Error::ClockUnit(what) => PyValueError::new_err(format!(
+                "clock must return seconds, got {what}, which is beyond the year 9999; divide what counts \
+                 milliseconds or nanoseconds"
             )),
             Error::Pair => PyValueError::new_err(
                 "set_many takes a mapping: each of its items() must be a pair of key and value",

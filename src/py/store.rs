@@ -145,7 +145,7 @@ impl Store {
         .map_err(Error::from)?;
         if this.core.set(made).is_err() {
             Self::clear(slf)?;
-            Self::_set_max_entries(slf, max_entries)?;
+            Self::bound_entries(slf, max_entries)?;
             Self::bound_bytes(slf, max_bytes)?;
         }
         Ok(())
@@ -242,11 +242,11 @@ impl Store {
         batch::delete_many(slf, keys)
     }
 
-    fn delete_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyString>) -> PyResult<usize> {
+    fn delete_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyAny>) -> PyResult<usize> {
         groups::delete_tag(slf, tag)
     }
 
-    fn delete_prefix(slf: &Bound<'_, Self>, prefix: &Bound<'_, PyString>) -> PyResult<usize> {
+    fn delete_prefix(slf: &Bound<'_, Self>, prefix: &Bound<'_, PyAny>) -> PyResult<usize> {
         groups::delete_prefix(slf, prefix)
     }
 
@@ -373,13 +373,7 @@ impl Store {
     }
 
     fn _set_max_entries(slf: &Bound<'_, Self>, max_entries: usize) -> PyResult<()> {
-        let this = slf.get();
-        let evicted = this
-            .core()?
-            .set_max_entries(max_entries)
-            .map_err(Error::from)?;
-        this.bury(slf.py(), evicted);
-        Ok(())
+        Self::bound_entries(slf, max_entries)
     }
 
     fn _set_jitter(&self, share: f64) {

@@ -63,6 +63,17 @@ impl<V> Shard<V> {
         self.remove(token, cause, evicted);
     }
 
+    /// How long a live entry may be served.
+    pub(in crate::core) fn lifetime(
+        &mut self,
+        key: Hashed<'_>,
+        now: Instant,
+        evicted: &mut Evicted<V>,
+    ) -> Option<Lifetime> {
+        let token = self.find_live(key, now, evicted)?;
+        Some(self.slab.entry(token).lifetime)
+    }
+
     /// Gives a live entry another lifetime; false if there is none. Counts nothing, ends no ticket and is no
     /// access to the policy.
     pub(in crate::core) fn touch(

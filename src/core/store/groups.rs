@@ -55,6 +55,13 @@ impl<V> Store<V> {
         evicted
     }
 
+    /// How long a live entry may be served. Counts nothing and is no access to the policy.
+    pub fn lifetime(&self, key: &[u8], now: Instant) -> (Option<Lifetime>, Evicted<V>) {
+        self.call(key, now, |shard, key, evicted| {
+            shard.lifetime(key, now, evicted)
+        })
+    }
+
     /// Gives a live entry another lifetime, which begins to count at `now`; false if there is none. One that is
     /// over already removes the entry.
     pub fn touch(&self, key: &[u8], lifetime: Lifetime, now: Instant) -> (bool, Evicted<V>) {

@@ -9,6 +9,7 @@ use super::engine::Find;
 use super::inspect::seconds_left;
 use super::tags::name_of;
 use crate::core::{Evicted, RemovalCause};
+use crate::py::errors::Error;
 use crate::py::key::text_bytes;
 
 /// Above what every str begins with, and not above a key that is none.
@@ -20,9 +21,20 @@ fn live<V>(gone: &Evicted<V>) -> usize {
     gone.iter().filter(|removed| live(removed.cause)).count()
 }
 
+/// One str, and no more than one.
+fn text<'a, 'py>(
+    what: &'static str,
+    given: &'a Bound<'py, PyAny>,
+) -> PyResult<&'a Bound<'py, PyString>> {
+    match given.cast::<PyString>() {
+        Ok(text) => Ok(text),
+        Err(_) => Err(Error::Text(what, given.get_type().name()?.to_string()).into()),
+    }
+}
+
 /// Removes all entries that carry a user's tag; how many went.
-pub(super) fn delete_tag(slf: &Bound<'_, Store>, tag: &Bound<'_, PyString>) -> PyResult<usize> {
-    let (now, tag) = (Store::begin(slf)?, name_of(tag)?);
+pub(super) fn delete_tag(slf: &Bound<'_, Store>, tag: &Bound<'_, PyAny>) -> PyResult<usize> {
+    let (now, tag) = (Store::begin(slf)?, name_of(text("tag", tag)?)?);
     let gone = slf.get().core()?.remove_tag(&tag, now);
     let count = live(&gone);
     slf.get().bury(slf.py(), gone);
@@ -30,12 +42,9 @@ pub(super) fn delete_tag(slf: &Bound<'_, Store>, tag: &Bound<'_, PyString>) -> P
 }
 
 /// Removes all entries, and version records, with str keys that begin so; how many went.
-pub(super) fn delete_prefix(
-    slf: &Bound<'_, Store>,
-    prefix: &Bound<'_, PyString>,
-) -> PyResult<usize> {
+pub(super) fn delete_prefix(slf: &Bound<'_, Store>, prefix: &Bound<'_, PyAny>) -> PyResult<usize> {
     let (this, py, now) = (slf.get(), slf.py(), Store::begin(slf)?);
-    let from = text_bytes(prefix)?;
+    let from = text_bytes(text("prefix", prefix)?)?;
     let to = after(&from);
     // What goes along with a record is not counted.
     let records = this.remove_records_between((&from, &to), now);
@@ -63,11 +72,13 @@ fn after(prefix: &[u8]) -> Vec<u8> {
 /// Raises `KeyError` if there is no live entry.
 pub(super) fn ttl(slf: &Bound<'_, Store>, key: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
     let (this, now) = (slf.get(), Store::begin(slf)?);
-    let deadline = this.with_key(key, Find::Known, |core, key| {
-        core.peek(key, now, |_, lifetime| lifetime.stale_until)
+    let lifetime = this.with_key(key, Find::Known, |core, key| {
+        let (lifetime, evicted) = core.lifetime(key, now);
+        this.bury(slf.py(), evicted);
+        lifetime
     })?;
-    if let Some(deadline) = deadline {
-        return Ok(seconds_left(deadline, now));
+    if let Some(lifetime) = lifetime {
+        return Ok(seconds_left(lifetime.stale_until, now));
     }
     match this.record_entry(key, now) {
         Some((left, ..)) => Ok(left),

@@ -1,9 +1,11 @@
-//! Bytes: what an entry takes, and what comes of one that would take more than the whole store may.
+//! The bounds; bytes: what an entry takes, and what comes of one that would take more than the whole store may.
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::Store;
+use super::inspect::purge_expired;
 use crate::core::Inserted;
 use crate::core::sync::Ordering;
 use crate::py::daemon::call_function;
@@ -115,6 +117,22 @@ impl Store {
         }
         let max_bytes = this.core()?.max_weight();
         call_function(REFUSED.get(slf.py())?, (key, weight, max_bytes))?;
+        Ok(())
+    }
+
+    /// Sets the bound on entries; what has expired goes before others do.
+    pub(super) fn bound_entries(slf: &Bound<'_, Self>, max_entries: usize) -> PyResult<()> {
+        let (this, py) = (slf.get(), slf.py());
+        let core = this.core()?;
+        // While it is empty the time is not asked for: whose it goes by is up to its first call. A clock that fails knows
+        // of nothing that has expired.
+        if core.stats().entries > 0
+            && let Err(error) = purge_expired(slf)
+            && !error.is_instance_of::<PyException>(py)
+        {
+            return Err(error);
+        }
+        this.bury(py, core.set_max_entries(max_entries).map_err(Error::from)?);
         Ok(())
     }
 
