@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 from flask import current_app, request
 from flask_caching.backends import NullCache
 
+from ._compat import signature_of
 from ._decorated import Decorated, MadeKey, name_of
 from ._memoized import MemoizedFunction, Shape, is_constant
 from ._native import Store
@@ -39,10 +40,7 @@ class Keyed(Decorated):
 
     #: What keeps the keys of the two kinds apart.
     _kind = ""
-    _ignored: tuple[str, ...] = ()
-    _views: weakref.WeakKeyDictionary[Any, dict[str, bool]]
-    _own_key: Callable[..., str]
-    _own_name: str
+    _ignored = tuple[str, ...]()
 
     def key(self, /, *args: Any, **kwargs: Any) -> str:
         """The key under which the value of such a call is stored, in the present context.
@@ -75,8 +73,8 @@ class Keyed(Decorated):
         return self if instance is None else KeyedMethod(self, instance)
 
     def _bind_inner(self, make_cache_key: Callable[..., Any] | None) -> Self:
-        self._views = weakref.WeakKeyDictionary()
-        self._own_key = self.key
+        self._views: weakref.WeakKeyDictionary[Any, dict[str, bool]] = weakref.WeakKeyDictionary()
+        self._own_key: Callable[..., str] = self.key
         # What has no name is nobody else's.
         self._own_name = f"{type(self._function).__qualname__} {uuid.uuid4().hex}"
         self._inner.answer = self._answer
@@ -146,7 +144,7 @@ class Keyed(Decorated):
         return ""
 
     def _shape(self) -> Shape:
-        parameters = list(inspect.signature(self._function).parameters.values())
+        parameters = list(signature_of(self._function).parameters.values())
         named = [parameter.name for parameter in parameters]
         owner = named[:1] in (["self"], ["cls"]) and named[0] not in self._ignored
         is_all = all(is_constant(parameter.default) for parameter in parameters)
@@ -193,7 +191,7 @@ class KeyedView(Keyed, CachedView):
 
     def _owner_class(self, args: tuple[Any, ...]) -> str:
         """Of a method, the class: a view may ask another's method for its answer."""
-        parameters = list(inspect.signature(self._function).parameters)
+        parameters = list(signature_of(self._function).parameters)
         if not args or parameters[:1] not in (["self"], ["cls"]):
             return ""
         owner = args[0] if isinstance(args[0], type) else type(args[0])
@@ -259,7 +257,7 @@ class KeyedMethod:
     @property
     def __signature__(self) -> inspect.Signature:
         """That of a bound method."""
-        return inspect.signature(types.MethodType(self.__func__, self.__self__))
+        return signature_of(types.MethodType(self.__func__, self.__self__))
 
     def __reduce__(self) -> Any:
         """By the instance and the name, as a bound method."""
@@ -307,11 +305,11 @@ def _bind(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[inspect.Signature, inspect.BoundArguments]:
     """The arguments as the function takes them; a wrapper may take others than what it wraps."""
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError:
-        signature = inspect.signature(function, follow_wrapped=False)
+        signature = signature_of(function, follow_wrapped=False)
         bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     return signature, bound
