@@ -58,10 +58,11 @@ test: core dev ## test everything: the core, then the package on $(VENV)'s Pytho
 freethreaded: ## test the package on a free-threaded CPython (FREETHREADED=/path/to/python3.13t names one)
 	.ci/freethreaded $(ARGS)
 
-lint: dev ## rustfmt, clippy with and without Python, ruff, mypy, and the stub against the module
+lint: dev ## rustfmt, clippy with and without Python, and for those that are absent; ruff, mypy, the stub against the module
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	$(CARGO_PY) clippy --all-targets --features python -- -D warnings
+	$(PY) tools/compiles.py
 	$(PY) -m ruff format --check .
 	$(PY) -m ruff check .
 	$(PY) -m mypy

@@ -42,7 +42,7 @@ SETUPS = (
     Setup(BOTH, "flask_rustcache", "flask_rustcache.RustCache", "RustCache"),
 )
 OWN = Setup("RustCache, top-level", "flask_rustcache", "flask_rustcache.RustCache", "RustCache")
-"""With the package's own `cached`, which asks for no `Cache` object and finds the application's at each call."""
+"""With the package's own `cached`, which finds the application's cache at each call."""
 
 
 @dataclass

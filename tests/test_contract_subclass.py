@@ -326,6 +326,25 @@ def test_a_patch_on_the_instance_is_noticed_at_once_and_undone_again(monkeypatch
         assert cache.get_many("a", "b") == ["real", None]
 
 
+def test_a_class_that_was_patched_very_often_is_still_asked():
+    """From 3.13 on CPython gives a class a thousand versions, and then none."""
+
+    class Often(RustCache):
+        pass
+
+    cache = Often()
+    for number in range(1500):
+        cache.set("a", number)
+        Often.unrelated = number
+        assert cache.get_many("a") == [number]
+    Often.get = patched_get
+    assert cache.get_many("a") == ["patched a"]
+    del Often.get
+    assert cache.get_many("a") == [1499]
+    cache.get = lambda key: f"mine {key}"
+    assert cache.get_many("a") == ["mine a"]
+
+
 def test_mocks_see_the_traffic():
     cache = RustCache()
     with mock.patch.object(cache, "set", return_value=True) as seen:

@@ -1,5 +1,6 @@
 """Traps I1 to I5: values. I6 (shared references, cycles, depth) is in test_contract_shapes.py."""
 
+import builtins
 import copy
 import pickle
 import struct
@@ -330,6 +331,19 @@ def test_values_are_never_compared_nor_asked_for_their_truth(cache, wrap):
             assert inner.note == "note"
     assert len(cache._cache["a"]) == 2
     assert cache.delete("a") is True
+
+
+@pytest.mark.skipif(not hasattr(builtins, "frozendict"), reason="CPython has them from 3.15 on")
+def test_frozen_dicts(cache):
+    """I2, I3: they are no dicts, what they hold may change, and they may be keys."""
+    frozen = builtins.frozendict
+    cache.set("a", {"frozen": frozen(part=[1])})
+    for got in hits(cache):
+        assert type(got["frozen"]) is frozen
+        assert got == {"frozen": frozen(part=[1])}
+        got["frozen"]["part"].append(2)
+    assert cache.set(frozen(a=1), frozen()) is True
+    assert cache.get(frozen(a=1)) == frozen()
 
 
 def test_numpy_arrays(cache):

@@ -6,6 +6,7 @@ Where a version is none of these, Flask-Caching's own code runs, and only the ba
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 from contextvars import ContextVar
 from importlib.metadata import version
@@ -14,6 +15,14 @@ from typing import Any
 import flask.globals
 import flask_caching
 from flask_caching import utils
+
+if sys.version_info >= (3, 14):
+    import annotationlib
+
+    #: Names in annotations may be there for type checkers only, and are no business of ours.
+    signature_of = functools.partial(inspect.signature, annotation_format=annotationlib.Format.FORWARDREF)
+else:
+    signature_of = inspect.signature
 
 #: The versions whose own suite is run against ours: the decorators' semantics are theirs.
 _KNOWN_FLASK_CACHING = ("2.5.",)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask_caching.utils import wants_args
@@ -84,6 +85,14 @@ class Options(NamedTuple):
         )
 
 
+class _Annotations:
+    """The annotations of the function that was decorated, each time they are asked for."""
+
+    def __get__(self, decorated: Decorated | None, owner: Any = None) -> Any:
+        """A class has none."""
+        return {} if decorated is None else getattr(decorated.__wrapped__, "__annotations__", {})
+
+
 class Decorated(CachedFunction):
     """A decorated function.
 
@@ -103,10 +112,16 @@ class Decorated(CachedFunction):
         self._is_stale = _Condition(options.is_stale, wants_extra_args)
         self._show("uncached", "cache_timeout", "make_cache_key")
 
-    # What the two kinds add.
-    _make: Callable[..., Any]
-    _run: Callable[..., Any]
-    _found: Callable[..., None]
+    if sys.version_info >= (3, 14):
+        # Before, functools copies them. Now they may hold names that are not there yet. No class of decorated
+        # functions annotates its attributes in its body: its instances would have that for their annotations.
+        __annotations__ = _Annotations()
+
+    if TYPE_CHECKING:
+        # What the two kinds add.
+        def _make(self, *args: Any, **kwargs: Any) -> Any: ...
+        def _run(self, *args: Any, **kwargs: Any) -> Any: ...
+        def _found(self, *args: Any, **kwargs: Any) -> None: ...
 
     def _show(self, *names: str) -> None:
         # Where functools.wraps copies a function's attributes from; access goes by the properties.

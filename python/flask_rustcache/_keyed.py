@@ -14,6 +14,7 @@ from flask import current_app, request
 from flask.views import http_method_funcs
 from flask_caching.backends import NullCache
 
+from ._compat import signature_of
 from ._decorated import Decorated, MadeKey, name_of
 from ._memoized import MemoizedFunction, Shape, is_constant
 from ._native import CachedFunction, Store
@@ -43,10 +44,7 @@ class Keyed(Decorated):
 
     #: What keeps the keys of the two kinds apart.
     _kind = ""
-    _ignored: tuple[str, ...] = ()
-    _views: weakref.WeakKeyDictionary[Any, bool]
-    _own_key: Callable[..., str]
-    _own_name: str
+    _ignored = tuple[str, ...]()
 
     def key(self, /, *args: Any, **kwargs: Any) -> str:
         """The key under which the value of such a call is stored, in the present context.
@@ -90,8 +88,8 @@ class Keyed(Decorated):
     ) -> Self:
         # In any case: what it wraps may be decorated, too, and have handed on its attributes.
         self._ignored = tuple(ignored or ())
-        self._views = weakref.WeakKeyDictionary()
-        self._own_key = self.key
+        self._views: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
+        self._own_key: Callable[..., str] = self.key
         # What has no name is nobody else's.
         self._own_name = f"{type(self._function).__qualname__} {uuid.uuid4().hex}"
         self._inner.answer = self._answer
@@ -167,7 +165,7 @@ class Keyed(Decorated):
         return ""
 
     def _shape(self) -> Shape:
-        parameters = list(inspect.signature(self._function).parameters.values())
+        parameters = list(signature_of(self._function).parameters.values())
         named = [parameter.name for parameter in parameters]
         owner = named[:1] in (["self"], ["cls"]) and named[0] not in self._ignored
         is_all = all(is_constant(parameter.default) for parameter in parameters)
@@ -232,7 +230,7 @@ class KeyedView(Keyed, CachedView):
 
     def _owner_class(self, args: tuple[Any, ...]) -> str:
         """Of a method, the class: a view may ask another's method for its answer."""
-        parameters = list(inspect.signature(self._function).parameters)
+        parameters = list(signature_of(self._function).parameters)
         if not args or parameters[:1] not in (["self"], ["cls"]):
             return ""
         owner = args[0] if isinstance(args[0], type) else type(args[0])
@@ -283,8 +281,12 @@ class KeyedFunction(Keyed, MemoizedFunction):
 class KeyedMethod:
     """A decorated method, bound to an instance or a class."""
 
-    __func__: Any
-    __self__: Any
+    if TYPE_CHECKING:
+        # Annotations in the body would be those of its instances.
+        @property
+        def __func__(self) -> Any: ...
+        @property
+        def __self__(self) -> Any: ...
 
     def __init__(self, function: Keyed, instance: Any) -> None:
         """Binds ``function`` to ``instance``."""
@@ -306,7 +308,7 @@ class KeyedMethod:
     @property
     def __signature__(self) -> inspect.Signature:
         """That of a bound method."""
-        return inspect.signature(types.MethodType(self.__func__, self.__self__))
+        return signature_of(types.MethodType(self.__func__, self.__self__))
 
     def __reduce__(self) -> Any:
         """By the instance and the name, as a bound method."""
@@ -370,11 +372,11 @@ def _bind(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> tuple[inspect.Signature, inspect.BoundArguments]:
     """The arguments as the function takes them; a wrapper may take others than what it wraps."""
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError:
-        signature = inspect.signature(function, follow_wrapped=False)
+        signature = signature_of(function, follow_wrapped=False)
         bound = signature.bind(*args, **kwargs)
     bound.apply_defaults()
     return signature, bound

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import flask_caching
 from flask_caching.utils import get_arg_names
 
-from ._compat import cache_memoize_hit, cache_memoize_miss, hashes_plainly
+from ._compat import cache_memoize_hit, cache_memoize_miss, hashes_plainly, signature_of
 from ._decorated import Decorated, MadeKey, joined
 
 if TYPE_CHECKING:
@@ -44,8 +44,6 @@ class KeyOptions(NamedTuple):
 class MemoizedFunction(Decorated):
     """A memoized function or method."""
 
-    _key_options: KeyOptions
-
     def _with(self, keys: KeyOptions) -> Self:
         self._key_options = keys
         #: Forgets all values of the function.
@@ -67,7 +65,7 @@ class MemoizedFunction(Decorated):
         names = get_arg_names(self._function)
         ignored = list(self._key_options.args_to_ignore or [])
         owner = names[:1] in (["self"], ["cls"]) and names[0] not in ignored
-        parameters = inspect.signature(self._function).parameters.values()
+        parameters = signature_of(self._function).parameters.values()
         is_all = all(is_constant(parameter.default) for parameter in parameters)
         if any(parameter.kind is parameter.POSITIONAL_ONLY for parameter in parameters):
             # There Flask-Caching's positions are not those of the arguments.

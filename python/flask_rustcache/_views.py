@@ -60,9 +60,6 @@ class ViewOptions(NamedTuple):
 class CachedView(Decorated):
     """A decorated view, or any function decorated as one."""
 
-    _view: ViewOptions
-    _accepts: PrivateFilter
-
     def _with(self, view: ViewOptions, accepts: PrivateFilter) -> Self:
         self._view, self._accepts = view, accepts
         return self

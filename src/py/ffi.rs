@@ -266,15 +266,20 @@ pub(super) const FLOAT_SIZE: usize = size_of::<ffi::PyFloatObject>();
 pub(super) const BYTES_HEADER: usize = std::mem::offset_of!(ffi::PyBytesObject, ob_sval) + 1;
 
 /// What a str of ASCII characters takes; None for any other.
+///
+/// Its characters come right after the header; those of others after a larger one, or in a block of their own. From 3.14
+/// on PyO3 knows of no other way to tell.
 #[inline]
 pub(super) fn ascii_size(text: &Bound<'_, PyString>) -> Option<usize> {
-    // SAFETY: a live str, by its `Bound`; the call only reads its header, and these bits never change.
-    if unsafe { ffi::PyUnicode_IS_COMPACT_ASCII(text.as_ptr()) } == 0 {
+    // SAFETY: a live str, by its `Bound`; the call only reads its header, whose form never changes.
+    let characters = unsafe { ffi::PyUnicode_DATA(text.as_ptr()) };
+    let header = size_of::<ffi::PyASCIIObject>();
+    if characters.addr() != text.as_ptr().addr() + header {
         return None;
     }
-    // SAFETY: the same. The str is ready, as the line above says; up to 3.11 there are others, without a length.
+    // SAFETY: the same. The str is ready, as the lines above say; up to 3.11 there are others, without a length.
     let length = unsafe { ffi::PyUnicode_GET_LENGTH(text.as_ptr()) };
-    Some(size_of::<ffi::PyASCIIObject>() + usize::try_from(length).ok()? + 1)
+    Some(header + usize::try_from(length).ok()? + 1)
 }
 
 /// How many references an object has, the caller's own among them; very many if it is immortal.
