@@ -188,10 +188,17 @@ impl CacheFront {
 
 /// Where the application is that was set up last. As long as the cache object holds it, nothing else can be there.
 fn held_app(front: &Bound<'_, CacheFront>) -> PyResult<usize> {
-    let py = front.py();
-    let attributes = front.getattr(intern!(py, "__dict__"))?;
-    let app = attributes.cast::<PyDict>()?.get_item(intern!(py, "app"))?;
+    let app = own_attribute(front, intern!(front.py(), "app"))?;
     Ok(app.map_or(0, |app| app.as_ptr().addr()))
+}
+
+/// An attribute that the cache object itself has, whatever its class computes.
+fn own_attribute<'py>(
+    front: &Bound<'py, CacheFront>,
+    name: &Bound<'py, PyString>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let attributes = front.getattr(intern!(front.py(), "__dict__"))?;
+    attributes.cast::<PyDict>()?.get_item(name)
 }
 
 /// The backend of an application's only cache.
@@ -204,11 +211,7 @@ fn only_backend<'py>(
     let py = front.py();
     let known = match app {
         Some(app) => only_cache(app)?.map(|(_, backend)| backend),
-        None => {
-            let attributes = front.getattr(intern!(py, "__dict__"))?;
-            let attributes = attributes.cast::<PyDict>()?;
-            attributes.get_item(intern!(py, "_process_wide"))?
-        }
+        None => own_attribute(front, intern!(py, "_process_wide"))?,
     };
     match known {
         Some(backend) => Ok(backend),
