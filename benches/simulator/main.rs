@@ -17,6 +17,7 @@ mod bytes;
 mod cost;
 mod counts;
 mod document;
+mod knobs;
 mod lists;
 mod load;
 mod rivals;
@@ -29,12 +30,13 @@ mod variant;
 use std::io::{Error, Result, Write, stdout};
 use std::path::Path;
 
+use knobs::Knobs;
 use load::Load;
 use rivals::{Arc, Cache, Queue, S3Fifo, Sieve};
 use shipped::Shipped;
 use table::{Row, Table};
 use tinylfu::{TinyLfu, WTinyLfu};
-use variant::{Knobs, Variant};
+use variant::Variant;
 
 /// Makes a cache of so many entries for keys below a number.
 type Maker = Box<dyn Fn(usize, usize) -> Option<Box<dyn Cache>>>;
