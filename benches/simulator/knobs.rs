@@ -29,8 +29,9 @@ pub(crate) struct Knobs {
     /// What a key from far takes of the trend, and by how much ages differ of keys that are no stream.
     pub(crate) cliff: f64,
     pub(crate) same: f64,
-    /// The share above which used entries move on to main at once, and have one second chance there.
+    /// The share above which used entries of so many earlier visits move on to main, and have one second chance there.
     pub(crate) recency: f64,
+    pub(crate) earlier: u32,
     /// By what part of a step a key moves the share that was evicted longer ago.
     pub(crate) hint: f64,
     /// How many keys the ghosts remember: rejected, dethroned.
@@ -64,8 +65,9 @@ impl Knobs {
         large: 1_000.0,
         cliff: 0.5,
         same: 1.0 / 64.0,
-        recency: 0.4,
-        hint: 0.0625,
+        recency: 1.0 / 3.0,
+        earlier: 1,
+        hint: 0.09375,
         rejected: 1.0,
         dethroned: 0.25,
         take_in: true,

@@ -99,9 +99,11 @@ const CONSTANTS: &[Change] = &[
     ("the same age within 1/32", |k| k.same = 1.0 / 32.0),
     ("from far takes 1/4", |k| k.cliff = 0.25),
     ("from far takes 1", |k| k.cliff = 1.0),
-    ("recency above 30%", |k| k.recency = 0.3),
+    ("recency above 20%", |k| k.recency = 0.2),
     ("recency above 50%", |k| k.recency = 0.5),
-    ("hints of 1/32", |k| k.hint = 0.03125),
+    ("no earlier visits", |k| k.earlier = 0),
+    ("2 earlier visits", |k| k.earlier = 2),
+    ("hints of 1/16", |k| k.hint = 0.0625),
     ("hints of 1/8", |k| k.hint = 0.125),
     ("ghost of half as many", |k| k.rejected = 0.5),
     ("ghosts of twice as many", |k| {

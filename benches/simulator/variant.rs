@@ -221,7 +221,10 @@ impl Variant {
             return self.judge_main();
         };
         let frequency = self.known(candidate).frequency;
-        if frequency >= self.knobs.promote_at || frequency > 0 && self.favours_recency() {
+        let hash = self.known(candidate).hash;
+        let is_known = self.counts.get(hash) >= self.knobs.earlier;
+        if frequency >= self.knobs.promote_at || frequency > 0 && is_known && self.favours_recency()
+        {
             self.promote(candidate);
             return false;
         }

@@ -12,8 +12,8 @@ const MOST: u64 = WHOLE / 10 * 9;
 /// moves the share by a step.
 const MARGIN_PART: usize = 10;
 /// A step is one entry, and longer by an eighth for each step before it in the same direction: slow while the
-/// two sides are even, four times as fast when the load has changed. Steps are counted in sixteenths.
-const STEP: u64 = 16;
+/// two sides are even, four times as fast when the load has changed. Steps are counted in parts of an entry.
+const STEP: u64 = 32;
 /// The trend: what a step along it adds, what one against it takes, and where it ends.
 const ALONG: i32 = 2;
 const AGAINST: i32 = 4;
@@ -29,11 +29,11 @@ const SAME_PART: usize = 64;
 /// A key given up longer ago is no more than a hint: only a much longer queue would have kept it. Without
 /// hints, keys that all come back after the same long while would never be kept. Main's count four times, as it
 /// remembers a quarter as many. In a loop, which the verdict on comebacks tells, they say nothing.
-const SMALL_HINT: u64 = 1;
-const MAIN_HINT: u64 = 4;
+const SMALL_HINT: u64 = 3;
+const MAIN_HINT: u64 = 12;
 
 /// Above this share the load is one of recency.
-const RECENCY: u64 = WHOLE / 5 * 2;
+const RECENCY: u64 = WHOLE / 3;
 
 /// The small queue's share, moved by the misses that a longer queue would have spared.
 #[derive(Debug)]
@@ -124,14 +124,14 @@ fn further(trend: i32) -> i32 {
     (trend + ALONG).min(MOST_TREND)
 }
 
-/// By how many sixteenths a trend lengthens a step.
+/// By how many parts a trend lengthens a step: an eighth for each step along it.
 fn longer(trend: i32) -> u64 {
-    u64::try_from(trend - ALONG).unwrap_or(0)
+    u64::try_from(trend - ALONG).unwrap_or(0) * (STEP / 16)
 }
 
-/// Sixteenths of an entry as a part of all entries.
-fn part(sixteenths: u64, population: usize) -> u64 {
-    sixteenths * (WHOLE / STEP) / population.max(1) as u64
+/// Parts of an entry as a part of all entries.
+fn part(parts: u64, population: usize) -> u64 {
+    parts * (WHOLE / STEP) / population.max(1) as u64
 }
 
 #[cfg(test)]
@@ -235,11 +235,11 @@ mod tests {
     fn what_left_long_ago_is_a_hint_but_in_a_loop() {
         let mut balance = Balance::new();
         (0..161).for_each(|_| balance.missed_in_small(FAR, 1_000, true));
-        assert_eq!(balance.small_target(1_000), 110);
+        assert_eq!(balance.small_target(1_000), 115);
         (0..161).for_each(|_| balance.missed_in_small(FAR, 1_000, false));
-        assert_eq!(balance.small_target(1_000), 110);
+        assert_eq!(balance.small_target(1_000), 115);
         (0..20).for_each(|_| balance.missed_in_main(FAR, 1_000));
-        assert_eq!(balance.small_target(1_000), 105);
+        assert_eq!(balance.small_target(1_000), 107);
     }
 
     #[test]

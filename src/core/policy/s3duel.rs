@@ -18,9 +18,9 @@
 //! * **Comebacks.** A key that the ghost knows enters main at once, as in S3-FIFO, unless a sample shows
 //!   that such keys displace others as good; see `comebacks.rs`.
 //! * **Another round.** An entry of the small queue that was used goes round again, as in CLOCK (Corbató 1968): to be
-//!   used within a short while shows no lasting merit. Where recency is favoured, which the balance tells, it moves on
-//!   to main, and main gives one second chance for all uses: both queues are CLOCKs then, as in CAR (Bansal and
-//!   Modha, FAST 2004).
+//!   used within a short while shows no lasting merit. Where recency is favoured, which the balance tells, whoever is
+//!   known from before moves on to main, and main gives one second chance for all uses: both queues are CLOCKs then, as
+//!   in CAR (Bansal and Modha, FAST 2004).
 //!
 //! What is known of a key, there or gone, is in one record of `history.rs`; an entry's count is added to it when
 //! the entry comes to a queue's end. So a hit costs no more than in S3-FIFO, and a miss touches as many cache lines.
@@ -275,16 +275,18 @@ impl S3Duel {
         true
     }
 
-    /// A used entry at the small queue's end goes round again, or moves on to main where recency is favoured.
+    /// A used entry at the small queue's end goes round again. Where recency is favoured it moves on to main, if it is known
+    /// from before: from an earlier stay, or used in an earlier round.
     fn go_on<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let entry = slab.entry_mut(token);
         let accesses = std::mem::take(&mut entry.frequency);
-        if self.balance.favours_recency() {
-            self.count_visits(entry.hash, accesses + 1);
+        let place = self.history.place(entry.hash);
+        if self.balance.favours_recency() && self.history.visits(place) > 0 {
+            self.history.add_visits(place, accesses + 1);
             self.move_up(slab, token, MAIN);
             return;
         }
-        self.count_visits(entry.hash, accesses);
+        self.history.add_visits(place, accesses);
         self.small.unlink(slab, token);
         self.small.push_back(slab, token);
     }
