@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::lifelike;
+
 /// The same on every run, and spread well enough for this.
 pub(crate) struct Random(u64);
 
@@ -259,6 +261,7 @@ fn recorded(folder: &Path) -> std::io::Result<Vec<Load>> {
 pub(crate) fn all(folder: &Path) -> std::io::Result<Vec<Load>> {
     let mut loads = recorded(folder)?;
     loads.extend(made());
+    loads.extend(lifelike::seen());
     Ok(loads)
 }
 

@@ -1,8 +1,8 @@
 //! Hit ratios of eviction policies over recorded traces and made loads.
 //!
-//! `cargo bench --bench simulator -- [--traces FOLDER] [--only LOAD] [--variants] [--bytes] [--cost] [--json FILE] [--document FILE]`
+//! `cargo bench --bench simulator -- [--traces FOLDER] [--only LOAD] [--held-out] [--variants] [--bytes] [--cost] [--json FILE] [--document FILE]`
 //!
-//! The traces are looked for in `../shared/traces`, and left out if they are not there; `xz` unpacks them.
+//! `--held-out` is for the loads that nothing was chosen by. The traces are looked for in `../shared/traces`, and left out if they are not there; `xz` unpacks them.
 //! `--document` puts all tables into `docs/eviction.md`. `--variants` compares the shipped policy with itself, parts taken out and constants turned; `--bytes` bounds
 //! bytes and not entries; `--cost` measures nanoseconds instead.
 #![expect(
@@ -17,6 +17,8 @@ mod bytes;
 mod cost;
 mod counts;
 mod document;
+mod knobs;
+mod lifelike;
 mod lists;
 mod load;
 mod rivals;
@@ -29,12 +31,13 @@ mod variant;
 use std::io::{Error, Result, Write, stdout};
 use std::path::Path;
 
+use knobs::Knobs;
 use load::Load;
 use rivals::{Arc, Cache, Queue, S3Fifo, Sieve};
 use shipped::Shipped;
 use table::{Row, Table};
 use tinylfu::{TinyLfu, WTinyLfu};
-use variant::{Knobs, Variant};
+use variant::Variant;
 
 /// Makes a cache of so many entries for keys below a number.
 type Maker = Box<dyn Fn(usize, usize) -> Option<Box<dyn Cache>>>;
@@ -161,9 +164,25 @@ fn variant_tables(loads: &[Load]) -> std::result::Result<[String; 3], std::fmt::
     ])
 }
 
+/// Of the document.
+const BLOCKS: [&str; 7] = [
+    "brief",
+    "full",
+    "parts",
+    "constants",
+    "held out",
+    "bytes",
+    "others",
+];
+
 fn compare_all(arguments: &[String]) -> Result<()> {
     let folder = value(arguments, "--traces").unwrap_or_else(|| "../shared/traces".to_owned());
-    let mut loads = load::all(Path::new(&folder))?;
+    let is_held_out = arguments.iter().any(|argument| argument == "--held-out");
+    let mut loads = if is_held_out {
+        lifelike::held_out()
+    } else {
+        load::all(Path::new(&folder))?
+    };
     if let Some(only) = value(arguments, "--only") {
         loads.retain(|load| load.name.contains(&only));
     }
@@ -185,9 +204,10 @@ fn compare_all(arguments: &[String]) -> Result<()> {
     };
     let [parts, constants, held_out] = variant_tables(&loads).map_err(Error::other)?;
     let bytes = bytes_tables(&loads).map_err(Error::other)?;
-    let names = ["brief", "full", "parts", "constants", "held out", "bytes"];
-    let texts = [brief, full, parts, constants, held_out, bytes];
-    let blocks: Vec<_> = names
+    let [others_full, others, _] = field_tables(&lifelike::held_out()).map_err(Error::other)?;
+    let others = format!("{others}\n{others_full}");
+    let texts = [brief, full, parts, constants, held_out, bytes, others];
+    let blocks: Vec<_> = BLOCKS
         .into_iter()
         .zip(texts.iter().map(String::as_str))
         .collect();

@@ -87,18 +87,23 @@ impl Table {
         for name in &traces {
             write!(text, "{name:>13}")?;
         }
-        writeln!(
-            text,
-            "{:>9}{:>9}{:>9}{:>9}",
-            "traces", "worst", "made", "worst"
-        )?;
+        let groups: &[bool] = if self.traces > 0 {
+            &[true, false]
+        } else {
+            &[false]
+        };
+        for is_trace in groups {
+            let name = if *is_trace { "traces" } else { "made" };
+            write!(text, "{name:>9}{:>9}", "worst")?;
+        }
+        text.push('\n');
         for (policy, name) in self.policies.iter().enumerate() {
             write!(text, "{name:44}")?;
             for load in &traces {
                 write!(text, "{:13.2}", self.mean_of(policy, load))?;
             }
-            for is_trace in [true, false] {
-                let sum = self.sum(policy, |at, _| (at < self.traces) == is_trace);
+            for is_trace in groups {
+                let sum = self.sum(policy, |at, _| (at < self.traces) == *is_trace);
                 let Sum { mean, worst } = sum.unwrap_or(Sum::NONE);
                 write!(text, "{mean:9.2}{worst:9.2}")?;
             }

@@ -4,6 +4,7 @@
 //! forgotten early: by how much it differs from the shipped one is what those tables cost.
 
 use crate::counts::Counts;
+use crate::knobs::{Comebacks, Knobs};
 use crate::lists::{Lists, NOWHERE};
 use crate::load::Random;
 use crate::rivals::Cache;
@@ -14,74 +15,6 @@ const MOST_PASSED_OVER: usize = 16;
 /// Entries that one insertion moves on from a small queue that is too long.
 const MOST_TAKEN_IN: usize = 2;
 const SAMPLE: u64 = 8;
-
-/// What becomes of a key that the ghost knows.
-#[derive(Copy, Clone, PartialEq)]
-pub(crate) enum Comebacks {
-    /// It enters main at once, as in S3-FIFO.
-    Welcome,
-    /// It enters the small queue like any other.
-    Unknown,
-    /// As the sample says.
-    Learned,
-}
-
-/// Which parts there are, and their constants; lengths as parts of the capacity.
-#[derive(Clone)]
-pub(crate) struct Knobs {
-    /// The small queue's share, to begin with.
-    pub(crate) small: f64,
-    /// How far back an evicted key moves the share by a whole step, and the step in entries: with 0 the share
-    /// does not move.
-    pub(crate) margin: f64,
-    pub(crate) step: f64,
-    /// How much longer steps get in a row, and by how much for each.
-    pub(crate) longest: f64,
-    pub(crate) longer: f64,
-    /// By what part of a step a key moves the share that was evicted longer ago.
-    pub(crate) hint: f64,
-    /// How many keys the ghosts remember: rejected, dethroned.
-    pub(crate) rejected: f64,
-    pub(crate) dethroned: f64,
-    /// Whether main takes in everybody until it has its share.
-    pub(crate) take_in: bool,
-    /// One in so many rejected entries takes the place of an unproven one in main; 0 for none.
-    pub(crate) reviewed_every: u32,
-    /// Whether there is a duel, and the visits by which it must be won.
-    pub(crate) duel: bool,
-    pub(crate) lead: u32,
-    pub(crate) comebacks: Comebacks,
-    /// Accesses in the small queue that promote, and whether fewer earn another round.
-    pub(crate) promote_at: u8,
-    pub(crate) another_round: bool,
-    pub(crate) most_frequent: u8,
-    /// Keys that the table of counts remembers, and visits after which counts are halved, for each entry.
-    pub(crate) counted: f64,
-    pub(crate) halved_after: f64,
-}
-
-impl Knobs {
-    pub(crate) const SHIPPED: Self = Self {
-        small: 0.1,
-        margin: 0.1,
-        step: 1.0,
-        longest: 4.0,
-        longer: 0.125,
-        hint: 0.0625,
-        rejected: 1.0,
-        dethroned: 0.25,
-        take_in: true,
-        reviewed_every: 8,
-        duel: true,
-        lead: 1,
-        comebacks: Comebacks::Learned,
-        promote_at: 3,
-        another_round: true,
-        most_frequent: 3,
-        counted: 3.75,
-        halved_after: 20.0,
-    };
-}
 
 /// What is known of a key, held or not.
 #[derive(Copy, Clone)]
@@ -107,7 +40,9 @@ pub(crate) struct Variant {
     rejections: u64,
     dethronements: u64,
     target: f64,
-    run: i32,
+    trend: f64,
+    /// The ages of the last that moved the share by a step, towards main and towards the small queue.
+    last: [f64; 2],
     score: f64,
     owed: u32,
     unreviewed: u32,
@@ -134,7 +69,8 @@ impl Variant {
             rejections: 0,
             dethronements: 0,
             target: part * knobs.small,
-            run: 0,
+            trend: 0.0,
+            last: [f64::INFINITY; 2],
             score: f64::INFINITY,
             owed: 0,
             unreviewed: 0,
@@ -161,35 +97,56 @@ impl Variant {
         let rejected = age(rejected_at, self.rejections).filter(|&age| age <= self.knobs.rejected);
         if let Some(age) = dethroned {
             let hint = self.knobs.hint * self.knobs.rejected / self.knobs.dethroned;
-            self.shift(-1, age, hint);
+            self.shift(false, age, hint);
             if for_sample {
                 self.score = (self.score.min(self.limit()) - 2.0).max(-self.limit());
             }
         }
         if let Some(age) = rejected {
-            self.shift(1, age, self.knobs.hint);
+            let hint = if self.are_welcome() {
+                self.knobs.hint
+            } else {
+                0.0
+            };
+            self.shift(true, age, hint);
         }
         rejected.is_some()
+    }
+
+    fn are_welcome(&self) -> bool {
+        self.score > 0.0
     }
 
     fn limit(&self) -> f64 {
         (self.capacity / 5.0).max(8.0)
     }
 
-    /// Moves the share.
-    fn shift(&mut self, towards: i32, age: f64, hint: f64) {
+    /// Moves the share: up, towards the small queue, or down.
+    fn shift(&mut self, up: bool, age: f64, hint: f64) {
+        let (knobs, sign) = (&self.knobs, if up { 1.0 } else { -1.0 });
         let mut change = hint;
-        if age <= self.knobs.margin {
-            self.run = if self.run.signum() == -towards {
-                towards
-            } else {
-                self.run + towards
-            };
-            let in_a_row = f64::from(self.run.abs() - 1);
-            change = (1.0 + in_a_row * self.knobs.longer).min(self.knobs.longest);
+        if age <= knobs.margin {
+            change = 1.0;
+            let last = std::mem::replace(&mut self.last[usize::from(up)], age);
+            if (age - last).abs() >= knobs.same {
+                let most = 1.0 + (knobs.longest - 1.0) / knobs.longer;
+                let trend = self.trend * sign;
+                let back = if trend < 0.0 { knobs.against } else { 1.0 };
+                let end = if trend < 0.0 { 1.0 } else { most };
+                let trend = (trend + back).min(end);
+                self.trend = trend * sign;
+                let large = (self.capacity / knobs.large).min(if up { 10.0 } else { 0.0 });
+                change += (trend - 1.0).max(0.0) * knobs.longer * (1.0 + large);
+            }
+        } else if up && self.trend > 0.0 {
+            self.trend = (self.trend - knobs.cliff).max(0.0);
         }
-        let target = self.target + f64::from(towards) * change * self.knobs.step;
+        let target = self.target + sign * change * knobs.step;
         self.target = target.clamp(self.capacity * 0.01, self.capacity * 0.9);
+    }
+
+    fn favours_recency(&self) -> bool {
+        self.target > self.capacity * self.knobs.recency
     }
 
     fn count(&mut self, key: u32, visits: u8) {
@@ -222,11 +179,12 @@ impl Variant {
     }
 
     fn second_chance(&mut self, key: u32) -> bool {
+        let is_last = self.favours_recency();
         let known = self.known(key);
         if known.frequency == 0 {
             return false;
         }
-        known.frequency -= 1;
+        known.frequency = if is_last { 0 } else { known.frequency - 1 };
         known.unproven = false;
         if std::mem::take(&mut known.on_trial) {
             self.score = (self.score.min(self.limit()) + 1.0).min(self.limit());
@@ -263,7 +221,10 @@ impl Variant {
             return self.judge_main();
         };
         let frequency = self.known(candidate).frequency;
-        if frequency >= self.knobs.promote_at {
+        let hash = self.known(candidate).hash;
+        let is_known = self.counts.get(hash) >= self.knobs.earlier;
+        if frequency >= self.knobs.promote_at || frequency > 0 && is_known && self.favours_recency()
+        {
             self.promote(candidate);
             return false;
         }
@@ -355,7 +316,7 @@ impl Variant {
         let welcome = match self.knobs.comebacks {
             Comebacks::Welcome => true,
             Comebacks::Unknown => false,
-            Comebacks::Learned => is_sample || self.score > 0.0,
+            Comebacks::Learned => is_sample || self.are_welcome(),
         };
         self.known(key).frequency = 0;
         if !(known && welcome) {

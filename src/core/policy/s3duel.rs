@@ -17,7 +17,10 @@
 //!   where frequency is.
 //! * **Comebacks.** A key that the ghost knows enters main at once, as in S3-FIFO, unless a sample shows
 //!   that such keys displace others as good; see `comebacks.rs`.
-//! * **Another round.** An entry of the small queue that was used, but not to the full count, goes round again.
+//! * **Another round.** An entry of the small queue that was used goes round again, as in CLOCK (Corbató 1968): to be
+//!   used within a short while shows no lasting merit. Where recency is favoured, which the balance tells, whoever is
+//!   known from before moves on to main, and main gives one second chance for all uses: both queues are CLOCKs then, as
+//!   in CAR (Bansal and Modha, FAST 2004).
 //!
 //! What is known of a key, there or gone, is in one record of `history.rs`; an entry's count is added to it when
 //! the entry comes to a queue's end. So a hit costs no more than in S3-FIFO, and a miss touches as many cache lines.
@@ -135,7 +138,8 @@ impl S3Duel {
         };
         let population = self.population();
         if left == Left::Rejected {
-            self.balance.missed_in_small(age, population);
+            let are_welcome = self.comebacks.are_welcome();
+            self.balance.missed_in_small(age, population, are_welcome);
             return true;
         }
         self.balance.missed_in_main(age, population);
@@ -187,11 +191,10 @@ impl S3Duel {
         let Some(candidate) = self.small.head().filter(|_| is_full) else {
             return self.judge_main(slab);
         };
-        match slab.entry(candidate).frequency {
-            0 => return Some(self.duel(slab, candidate)),
-            MOST_FREQUENT => self.promote(slab, candidate),
-            _ => self.go_round(slab, candidate),
+        if slab.entry(candidate).frequency == 0 {
+            return Some(self.duel(slab, candidate));
         }
+        self.go_on(slab, candidate);
         Some(Verdict::PassedOver)
     }
 
@@ -214,8 +217,7 @@ impl S3Duel {
             return Verdict::Leaves(self.reject(slab, candidate, place));
         };
         if is_review && self.review(slab, champion) {
-            self.replace(slab, champion, candidate, UNPROVEN);
-            return Verdict::Leaves(champion);
+            return self.replace(slab, champion, candidate, UNPROVEN);
         }
         if earlier == 0 {
             return Verdict::Leaves(self.reject(slab, candidate, place));
@@ -227,18 +229,23 @@ impl S3Duel {
         if earlier <= self.history.visits(rival) {
             return Verdict::Leaves(self.reject(slab, candidate, place));
         }
-        self.replace(slab, champion, candidate, MAIN);
-        Verdict::Leaves(champion)
+        self.replace(slab, champion, candidate, MAIN)
     }
 
     fn count_visits(&mut self, hash: u64, visits: u8) {
         self.history.add_visits(self.history.place(hash), visits);
     }
 
-    fn replace<V>(&mut self, slab: &mut Slab<V>, champion: u32, candidate: u32, queue: u8) {
+    fn replace<V>(
+        &mut self,
+        slab: &mut Slab<V>,
+        champion: u32,
+        candidate: u32,
+        queue: u8,
+    ) -> Verdict {
         self.count_visits(slab.entry(candidate).hash, 1);
         self.move_up(slab, candidate, queue);
-        self.leave_main(slab, champion, Left::Dethroned);
+        Verdict::Leaves(self.leave_main(slab, champion, Left::Dethroned))
     }
 
     /// Whether main's oldest is to make room for another that has no more merit, so that nobody stays for ever by
@@ -249,14 +256,16 @@ impl S3Duel {
         entry.queue == UNPROVEN && entry.frequency == 0
     }
 
-    /// Gives an entry of main another round if it has been used.
+    /// Gives an entry of main another round if it has been used: one for each use, or one for all where recency is
+    /// favoured.
     fn second_chance<V>(&mut self, slab: &mut Slab<V>, token: u32) -> bool {
         let population = self.population();
         let entry = slab.entry_mut(token);
         if entry.frequency == 0 {
             return false;
         }
-        entry.frequency -= 1;
+        let is_last = self.balance.favours_recency();
+        entry.frequency = if is_last { 0 } else { entry.frequency - 1 };
         if std::mem::replace(&mut entry.queue, MAIN) == ON_TRIAL {
             self.comebacks.proved(population);
         }
@@ -266,19 +275,20 @@ impl S3Duel {
         true
     }
 
-    fn go_round<V>(&mut self, slab: &mut Slab<V>, token: u32) {
+    /// A used entry at the small queue's end goes round again. Where recency is favoured it moves on to main, if it is known
+    /// from before: from an earlier stay, or used in an earlier round.
+    fn go_on<V>(&mut self, slab: &mut Slab<V>, token: u32) {
         let entry = slab.entry_mut(token);
         let accesses = std::mem::take(&mut entry.frequency);
-        self.count_visits(entry.hash, accesses);
+        let place = self.history.place(entry.hash);
+        if self.balance.favours_recency() && self.history.visits(place) > 0 {
+            self.history.add_visits(place, accesses + 1);
+            self.move_up(slab, token, MAIN);
+            return;
+        }
+        self.history.add_visits(place, accesses);
         self.small.unlink(slab, token);
         self.small.push_back(slab, token);
-    }
-
-    fn promote<V>(&mut self, slab: &mut Slab<V>, token: u32) {
-        let entry = slab.entry_mut(token);
-        let accesses = std::mem::take(&mut entry.frequency);
-        self.count_visits(entry.hash, accesses + 1);
-        self.move_up(slab, token, MAIN);
     }
 
     fn move_up<V>(&mut self, slab: &mut Slab<V>, token: u32, queue: u8) {

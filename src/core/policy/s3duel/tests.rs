@@ -130,14 +130,42 @@ fn who_was_taken_in_and_never_used_goes_in_the_end() {
 }
 
 #[test]
-fn full_use_promotes_and_some_use_earns_another_round() {
+fn use_earns_another_round_of_the_small_queue() {
     let mut cache = settled(60);
-    cache.requests([1_000, 1_001, 1_000, 1_000, 1_000, 1_001]);
+    cache.requests([1_000, 1_001, 1_000, 1_000, 1_000]);
     // As many as bring the two to the queue's end.
     cache.requests(2_000..2_006);
-    assert_eq!((cache.queue(1_000), cache.queue(1_001)), (MAIN, SMALL));
-    cache.requests(3_000..3_010);
-    assert!(cache.holds(1_000));
+    assert!(cache.holds(1_000) && !cache.holds(1_001));
+    let entry = cache.slab.entry(cache.token(1_000).expect("held"));
+    assert_eq!((entry.queue, entry.frequency), (SMALL, 0));
+    cache.validate();
+}
+
+#[test]
+fn where_recency_is_favoured_use_in_two_rounds_promotes_and_is_worth_one_chance() {
+    let mut cache = Cache::new(100);
+    // Each key is asked for again some 50 misses later, then no more.
+    let recent = (0..3_000_u32).flat_map(|i| [i, i.saturating_sub(20 + i * 7 % 40)]);
+    cache.requests(recent);
+    assert!(cache.policy.balance.favours_recency());
+    cache.requests([5_000, 5_000]);
+    let token = cache.token(5_000).expect("held");
+    let mut rounds = 0;
+    for fresh in 6_000.. {
+        cache.request(fresh);
+        let entry = cache.slab.entry_mut(token);
+        if entry.queue == MAIN {
+            break;
+        }
+        // Used again once it has gone round.
+        rounds += u32::from(entry.frequency == 0);
+        entry.frequency = 1;
+    }
+    assert_eq!(rounds, 1);
+    assert_eq!(cache.slab.entry(token).frequency, 0);
+    cache.slab.entry_mut(token).frequency = MOST_FREQUENT;
+    assert!(cache.policy.second_chance(&mut cache.slab, token));
+    assert_eq!(cache.slab.entry(token).frequency, 0);
     cache.validate();
 }
 
