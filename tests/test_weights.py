@@ -1,4 +1,4 @@
-"""What an entry takes, in bytes; traps B1 and H4."""
+"""What an entry takes, in bytes."""
 
 import sys
 

@@ -342,7 +342,7 @@ def ask(app, made, body):
 
 
 def readable(app, name, value):
-    """Show what a session's cookie says, as its signature changes with the time; of the time itself, nothing."""
+    """Show what a session's cookie says, as its signature changes with the time; of the time, nothing."""
     if name == "Date":
         return name, ""
     if name != "Set-Cookie" or not value.startswith("session="):
