@@ -241,6 +241,7 @@ INVALIDATIONS = {
     "delete": (lambda cache, key: cache.delete(key), None),
     "unlink": (lambda cache, key: cache.unlink(key), None),
     "delete_many": (lambda cache, key: cache.delete_many("other", key), None),
+    "pop": (lambda cache, key: cache.cache._cache.pop(key, None), None),
     "set": (lambda cache, key: cache.set(key, "newer"), "newer"),
     "set_many": (lambda cache, key: cache.set_many({"other": 1, key: "newer"}), "newer"),
     "add": (lambda cache, key: cache.add(key, "newer"), "newer"),

@@ -78,14 +78,13 @@ class CacheView(MutableMapping[Any, tuple[float, Any]]):
 
     def pop(self, key: Any, *default: Any) -> Any:
         """The pair of a live entry, which goes; the default, where there is none (any more)."""
-        try:
-            pair = self[key]
-            del self[key]
-        except KeyError:
-            if default:
-                return default[0]
-            raise
-        return pair
+        pair = self.get(key)
+        # In any case: a value that is under way is not wanted, either.
+        if Store.delete(self._of, key) and pair is not None:
+            return pair
+        if default:
+            return default[0]
+        raise KeyError(key)
 
     def __repr__(self) -> str:
         """The keys only: values may be large, and computing them costs."""
