@@ -226,3 +226,31 @@ def test_what_is_told_of_one_method_is_not_told_of_another(app, runs, method):
     ask(app, "GET /", "GET /")
     expected = ["1", "1"] if method == "GET" else ["2", "3"]
     assert ask(app, f"{method} /", f"{method} /") == expected
+
+
+@pytest.mark.parametrize("becomes", ["the view", "a part of it"])
+def test_a_view_that_is_replaced_while_a_key_is_made(app, runs, becomes):
+    """J2, K8: what native code was told before that, and the key after it, are not remembered as one."""
+
+    @cached(60)
+    def page(n):
+        return f"{request.path} {next(runs)}"
+
+    def part(n):
+        return page(n)
+
+    before, after = (part, page) if becomes == "the view" else (page, part)
+    app.add_url_rule("/shown/<int:n>", "shown", before)
+    app.add_url_rule("/part/<int:n>", "part", part)
+    make = KeyedView._make
+
+    def make_later(*call):
+        with mock.patch.dict(app.view_functions, shown=after):
+            return make(*call)
+
+    # From then on native code knows what the function is to both.
+    ask(app, *["GET /shown/1", "GET /part/1"] * 2)
+    with mock.patch.object(KeyedView, "_make", make_later):
+        answer = ask(app, "GET /shown/2")
+    # The one is not found under the other's key.
+    assert ask(app, "GET /part/2" if becomes == "the view" else "GET /shown/2") != answer

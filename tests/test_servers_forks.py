@@ -10,9 +10,10 @@ import time
 import warnings
 from collections import Counter
 from itertools import count
+from unittest import mock
 
 import pytest
-from flask_rustcache import RustCache
+from flask_rustcache import RustCache, _anywhere, memoize
 from flask_rustcache.testing import ManualClock
 from werkzeug.test import create_environ
 
@@ -269,3 +270,39 @@ def test_hash_seeds_stay_as_they_are_in_a_child():
     before = len(shop.backend)
     assert status_of(in_fork(child)) == 0
     assert len(shop.backend) == before
+
+
+class Stays(RustCache):
+    """A thread other than the first stays while it makes one."""
+
+    entered, opened = threading.Event(), threading.Event()
+
+    def __init__(self):
+        if threading.current_thread() is not threading.main_thread():
+            self.entered.set()
+            assert self.opened.wait(20)
+        super().__init__()
+
+
+@in_child
+def test_fork_while_a_thread_makes_the_process_wide_cache():
+    """E1: the child makes its own, and waits for nobody; the parent's threads have one between them."""
+
+    @memoize(60)
+    def double(number):
+        return [2 * number]
+
+    def child():
+        assert double(2) == [4]
+
+    with mock.patch.object(_anywhere, "RustCache", Stays):
+        thread = threading.Thread(target=double, args=(1,), daemon=True)
+        thread.start()
+        assert Stays.entered.wait(20)
+        assert status_of(in_fork(child)) == 0
+        assert double(3) == [6]
+        backend = _anywhere.CURRENT.cache
+        Stays.opened.set()
+        thread.join()
+    assert _anywhere.CURRENT.cache is backend
+    assert len(backend) == 2

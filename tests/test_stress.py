@@ -176,6 +176,7 @@ class World:
         self.cache, self.tally = store(seed, threshold, backend), Tally()
         self.threshold = threshold
         self.keys = [f"{number % 7}:{number}" for number in range(2 * threshold)]
+        self.moving = threading.RLock()
 
     def do(self, chance):
         """Do something, and count it."""
@@ -227,16 +228,22 @@ class World:
                 lambda: cache.has(key),
                 lambda: cache.clock.advance(chance.choice([1, 20])),
                 cache.purge_expired,
-                cache._validate,
+                self.validate,
                 lambda: list(cache._cache),
             ]
         )()
+
+    def validate(self):
+        """See that all is in order: not while the bound is on its way down, and more is held than it says."""
+        with self.moving:
+            self.cache._validate()
 
     def look(self):
         """See that the bound holds, and move it."""
         cache = self.cache
         for bound in (self.threshold, self.threshold // 2):
-            cache._threshold = bound
+            with self.moving:
+                cache._threshold = bound
             for _ in range(3):
                 # As in SimpleCache, whose threshold it is, one more may be there.
                 assert cache.stats()["entries"] <= bound + 1

@@ -1,13 +1,18 @@
 """Traps C10, C11 and what else may carry a fill away: greenlets, event loops, forks, the end."""
 
 import asyncio
+import contextvars
+import importlib
 import itertools
 import os
 import sys
 import threading
+import traceback
 import warnings
+from importlib.util import find_spec
 
 import pytest
+from flask_rustcache import memoize
 
 from ._child import in_child, run_child
 from ._fills import PATIENCE, Crowd, Gate, follow, lead, shop
@@ -224,6 +229,88 @@ def test_a_fork_inside_a_fill():
         os._exit(0 if value == "child and inner" else 1)
     assert value == 0
     assert page() == 0
+
+
+def forked(test):
+    """What a test of a forked child comes to, as its exit code; the parent sees that it passed."""
+    try:
+        test()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)
+    os._exit(0)
+
+
+def end_of(child):
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def see_invalidations(cache, page):
+    """A value that was made before its key was deleted is not stored."""
+    values = ["new", "old"]
+
+    @memoize(60)
+    def other():
+        value = values.pop()
+        if value == "old":
+            other.clear()
+        return value
+
+    assert [other(), other()] == ["old", "new"]
+    cache.delete("fixed")
+    assert page() == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@in_child
+def test_a_fork_inside_a_fill_in_another_context():
+    """C6, E1: the child goes on with that fill, which counts there as under way, and ends once."""
+    # What would end this process if it hung is a thread, too, and from 3.15 on `fork` raises such a warning.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    _, cache, runs = shop()
+    parent = os.getpid()
+
+    @cache.cached(60, key_prefix="fixed")
+    def page():
+        number = next(runs)
+        if number == 1 and not (child := contextvars.Context().run(os.fork)):
+            cache.delete("fixed")
+        elif number == 1:
+            assert end_of(child) == 0
+        return number
+
+    assert page() == 1
+    if os.getpid() != parent:
+        forked(lambda: see_invalidations(cache, page))
+    assert page() == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+@pytest.mark.skipif(find_spec("greenlet") is None, reason="no greenlet for this interpreter")
+@in_child
+def test_a_fork_while_a_greenlet_is_in_a_fill():
+    """C6, C10, E1: greenlets go on in the child, and what was invalidated there meanwhile is not stored."""
+    greenlet = importlib.import_module("greenlet")
+    warnings.simplefilter("ignore", DeprecationWarning)
+    _, cache, runs = shop()
+    main = greenlet.getcurrent()
+
+    @cache.cached(60, key_prefix="fixed")
+    def page():
+        number = next(runs)
+        if number == 1:
+            main.switch()
+        return number
+
+    leader = greenlet.greenlet(page)
+    leader.switch()
+    child = os.fork()
+    if not child:
+        cache.delete("fixed")
+        assert leader.switch() == 1
+        forked(lambda: see_invalidations(cache, page))
+    assert end_of(child) == 0
+    assert leader.switch() == page() == 1
 
 
 @pytest.mark.parametrize("caller", ["leads", "waits", "is alone", "is upstream's"])

@@ -32,16 +32,24 @@ class CurrentCache(Cache):
         super().__init__()
         self._serve_any()
 
-    @functools.cached_property
+    @property
     def _process_wide(self) -> RustCache:
-        # Of two threads at once, one comes first.
-        made: RustCache = vars(self).setdefault("_process_wide", RustCache())
-        return made
+        backend: RustCache = self._made_once("_process_wide", RustCache)
+        return backend
 
-    @functools.cached_property
+    @property
     def _no_app(self) -> Flask:
-        made: Flask = vars(self).setdefault("_no_app", Flask(__name__))
-        return made
+        app: Flask = self._made_once("_no_app", lambda: Flask(__name__))
+        return app
+
+    def _made_once(self, name: str, make: Callable[[], Any]) -> Any:
+        """What was made at the first use; of two threads at once, one comes first.
+
+        Nobody waits for another, as in ``functools.cached_property`` up to 3.11: in a forked child that may
+        be a thread of the parent's.
+        """
+        own = vars(self)
+        return own[name] if name in own else own.setdefault(name, make())
 
     @property
     def app(self) -> Flask:  # type: ignore[override]  # there it is set, here it is found

@@ -58,6 +58,8 @@ class MadeKey(NamedTuple):
     tags: tuple[str, ...]
     #: The versions of those, one after the other; None if there are none.
     versions: str | None = None
+    #: What of the request counted when it was made.
+    scope: str = ""
 
 
 class Options(NamedTuple):

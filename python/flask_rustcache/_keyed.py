@@ -128,7 +128,7 @@ class Keyed(Decorated):
         if len(text) > _LONGEST_KEY:
             digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
             text = f"{text[: _LONGEST_KEY - len(digest) - 1]}#{digest}"
-        return MadeKey(text, (f"{self._kind}function {name}",))
+        return MadeKey(text, (f"{self._kind}function {name}",), scope=scope or "")
 
     def _arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any], scoped: bool) -> str:
         """The arguments as bound to the parameters, so that no two different calls look the same."""

@@ -381,14 +381,18 @@ pub(super) fn process_number() -> u64 {
 }
 
 /// In a forked child: its parent's other threads, and what they led, are not here.
+///
+/// What was being run stays counted, as greenlets, and code in another context, go on with it here. What threads ran
+/// is counted for ever: while there is any, each `set` looks for its fill.
 #[pyfunction]
-pub(super) fn _forget_fills(py: Python<'_>) {
+pub(super) fn _forget_fills() {
     let forks = (process_number() >> 32) + 1;
     let number = forks << 32 | u64::from(std::process::id());
     PROCESS.store(number, Ordering::Relaxed);
-    let forgotten = std::mem::take(&mut *FLIGHTS.lock());
-    let own = current_fill(py).ok().flatten();
-    let depth = own.map_or(0, |fill| fill.get().depth());
-    AIRBORNE.store(depth, Ordering::Relaxed);
+    let mut flights = FLIGHTS.lock();
+    let forgotten = std::mem::take(&mut *flights);
+    // Whoever goes on still has the number of its flight: no other is to have it.
+    flights.last = forgotten.last;
+    drop(flights);
     drop(forgotten);
 }

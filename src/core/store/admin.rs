@@ -125,8 +125,8 @@ impl<V> Store<V> {
         }
     }
 
-    /// Recomputes every invariant from scratch. To be called while no other thread inserts; takes
-    /// time in proportion to the entries.
+    /// Recomputes every invariant from scratch. To be called while no other thread inserts, or
+    /// changes a bound; takes time in proportion to the entries.
     ///
     /// # Errors
     /// Says which invariant is broken.

@@ -6,7 +6,7 @@ use pyo3::types::{PyFunction, PyString};
 
 use super::Call;
 use super::keys::{KeyRule, Known};
-use super::scope::{Scope, Scopes};
+use super::scope::{Scope, Scopes, is_made_in};
 use crate::core::sync::{Arc, AtomicU8, Mutex, Ordering};
 use crate::py::daemon::call_method;
 use crate::py::ffi;
@@ -140,9 +140,10 @@ impl<'py> Call<'_, 'py> {
             return Ok(Known::Key);
         }
         let made = self.make_key(to)?;
+        let in_scope = is_made_in(scope.unwrap_or_default(), &made)?;
         let mut memory = calls.memory.lock();
         // What was set meanwhile may have made it another one.
-        if memory.state.is_of(generation, function) {
+        if in_scope && memory.state.is_of(generation, function) {
             memory.remember(&written, to, bound);
         }
         drop(memory);

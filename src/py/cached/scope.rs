@@ -6,6 +6,7 @@ use pyo3::types::{PyDict, PyString, PyType, PyWeakrefMethods, PyWeakrefReference
 
 use super::Call;
 use super::calls::{Calls, Owner};
+use super::keys::{Known, parts_of};
 use crate::core::sync::Mutex;
 use crate::py::imports::FLASK_REQUEST;
 use crate::py::key::buffer::Buffer;
@@ -14,6 +15,8 @@ use crate::py::remembered::Memory;
 
 /// Begins what is told here, as nothing does that Python says.
 const TOLD_HERE: &[u8] = b"\0";
+/// Where `MadeKey` has the scope that Python made a key in.
+const SCOPE_OF_KEY: usize = 3;
 /// Views that a function is remembered to be, or not to be; when there are more, all are forgotten.
 const MOST_VIEWS: usize = 64;
 
@@ -203,6 +206,23 @@ impl<'py> Call<'_, 'py> {
         to.push_sized(name.as_bytes());
         Ok(true)
     }
+}
+
+/// Was a key made in that scope? Between the two another view may have been put in the place of the one that the request
+/// was dispatched to.
+pub(super) fn is_made_in(scope: &[u8], made: &Known<'_>) -> PyResult<bool> {
+    let Known::Made(made) = made else {
+        return Ok(false);
+    };
+    let Some(parts) = parts_of(made)? else {
+        return Ok(false);
+    };
+    let by_python = parts.get_item(SCOPE_OF_KEY)?;
+    let by_python = text_of(&by_python).unwrap_or_default();
+    if scope.starts_with(TOLD_HERE) {
+        return Ok(by_python.starts_with("GET "));
+    }
+    Ok(by_python.as_bytes() == scope)
 }
 
 fn is_get(request: &Bound<'_, PyAny>) -> PyResult<bool> {

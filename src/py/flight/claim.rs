@@ -73,14 +73,6 @@ impl Fill {
         self.around.as_ref()?.get().ticket_for(place)
     }
 
-    /// How many fills this context leads.
-    pub(super) fn depth(&self) -> usize {
-        1 + self
-            .around
-            .as_ref()
-            .map_or(0, |around| around.get().depth())
-    }
-
     /// What to store a value with, if it is the one that this fill is for.
     pub(in crate::py) fn claim(&self, store: u64, key: &[u8]) -> Option<&Claim> {
         let place = &self.claim.place;
