@@ -9,7 +9,7 @@ import pickle
 import sys
 
 import pytest
-from flask_rustcache import cached, memoize
+from flask_rustcache import _keyed, cached, memoize
 
 from ._anywhere import app, decorate, present, stored
 from ._memo import Item, Keyed
@@ -258,3 +258,31 @@ def test_a_bound_method_is_like_a_bound_method(present, name):
         assert again(2) == "ann 2"
     with pytest.raises(AttributeError, match="set cache_timeout of the function"):
         method.cache_timeout = 5
+
+
+def test_a_function_is_told_once_while_it_is_the_same(present, monkeypatch):
+    """A hit with a key of one's own takes no look at the function's code; what is new about it is noticed."""
+    looks = []
+    digest_of = _keyed.digest_of
+    monkeypatch.setattr(
+        _keyed, "digest_of", lambda *given, **options: looks.append(1) or digest_of(*given, **options)
+    )
+
+    @cached(60, make_cache_key=lambda: "own")
+    def total():
+        return 1
+
+    assert [total(), total()] == [1, 1]
+    looks.clear()
+    assert [total(), total()] == [1, 1]
+    assert looks == []
+
+    names = [total._name()]
+    total.uncached.__qualname__ = "another"
+    names.append(total._name())
+    total.uncached.__code__ = (lambda: 2).__code__
+    with pytest.warns(UserWarning, match="another function than before"):
+        names.append(total._name())
+    total.uncached.__wrapped__ = lambda: 3
+    names.append(total._name())
+    assert len(set(names)) == 4

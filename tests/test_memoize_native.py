@@ -1,5 +1,7 @@
 """The native path of ``Cache.memoize``: that it is taken where it may be, and left where it may not."""
 
+import functools
+
 import flask_caching
 import flask_rustcache
 import pytest
@@ -88,3 +90,74 @@ def test_a_patched_method_is_asked_from_the_next_call_on(monkeypatch, name):
     asked.clear()
     assert [total(), total()] == [2, 2]
     assert not asked
+
+
+@pytest.mark.parametrize(
+    "default", [[], {"a": [1]}, Item("1"), ([],)], ids=["list", "dict", "object", "tuple"]
+)
+def test_hits_of_functions_with_defaults_that_may_change_are_native(default):
+    """J3: such a default is looked at like an argument, and Flask-Caching's code makes no key at a hit."""
+    _, cache, runs = build()
+
+    @cache.memoize(60)
+    def total(a, b=default, *, c=default):
+        return runs.count("total")
+
+    assert [total(1), total(a=1), total(1, default)] == [1, 1, 1]
+    with upstream_calls() as calls:
+        assert [total(1), total(a=1), total(1, default)] == [1, 1, 1]
+    assert calls == []
+
+
+@pytest.mark.parametrize("kind", [flask_rustcache.Cache, flask_caching.Cache])
+def test_defaults_that_change_change_the_key(kind):
+    """J3: in place, and by assignment."""
+    _, cache, _ = build(kind)
+
+    @cache.memoize(60)
+    def total(b=[]):  # noqa: B006  # what is tested
+        return repr(b)
+
+    total.uncached.__defaults__[0].append(1)
+    assert [total(), total()] == ["[1]", "[1]"]
+    total.uncached.__defaults__[0].append(2)
+    assert [total(), total(), total([1])] == ["[1, 2]", "[1, 2]", "[1]"]
+    cache.delete_memoized(total)
+    assert [total(), total(), total([1])] == ["[1, 2]", "[1, 2]", "[1]"]
+    total.uncached.__defaults__ = ([3],)
+    assert [total(), total()] == ["[3]", "[3]"]
+
+
+def test_defaults_that_change_while_a_key_is_made():
+    """J3: the key is not taken for that of the defaults before."""
+    _, cache, runs = build()
+    texts = []
+
+    class Moving:
+        def __repr__(self):
+            return texts.pop(0) if len(texts) > 1 else texts[0]
+
+    @cache.memoize(60)
+    def total(b=Moving()):  # noqa: B008  # what is tested
+        return runs.count("total")
+
+    for shown, run in [(["old", "new"], 1), (["new"], 1), (["old"], 2)]:
+        texts[:] = shown
+        assert total() == run
+
+
+def test_defaults_of_what_is_wrapped_are_looked_at_by_python():
+    _, cache, _ = build()
+    own = []
+
+    def total(b=own):
+        return repr(b)
+
+    @cache.memoize(60)
+    @functools.wraps(total)
+    def memoized(*given):
+        return total(*given)
+
+    assert [memoized(), memoized()] == ["[]", "[]"]
+    own.append(1)
+    assert [memoized(), memoized()] == ["[1]", "[1]"]

@@ -16,7 +16,7 @@ from flask_caching.backends import NullCache
 
 from ._compat import signature_of
 from ._decorated import Decorated, MadeKey, name_of
-from ._memoized import MemoizedFunction, Shape, is_constant
+from ._memoized import MemoizedFunction, Shape, shape_of_defaults
 from ._native import CachedFunction, Store
 from ._versions import digest_of, layers_of
 from ._views import CachedView
@@ -90,6 +90,7 @@ class Keyed(Decorated):
         self._ignored = tuple(ignored or ())
         self._views: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
         self._own_key: Callable[..., str] = self.key
+        self._known_name: tuple[str, Any, str] = ("", None, "")
         # What has no name is nobody else's.
         self._own_name = f"{type(self._function).__qualname__} {uuid.uuid4().hex}"
         self._inner.answer = self._answer
@@ -103,10 +104,16 @@ class Keyed(Decorated):
         # Flask's views of classes are all one function; it puts the class on what decorates that.
         named: Any = getattr(self, "view_class", self._function)
         name = f"{named.__module__}.{named.__qualname__}"
+        code = getattr(self._function, "__code__", None)
+        known_name, known_code, known = self._known_name
+        if name == known_name and code is known_code and not hasattr(self._function, "__wrapped__"):
+            return known
         # Tells of other functions of that name in this process.
         self._of._mark(self._function, name)
         # There may be others in other processes, and the backend may be shared.
-        return f"{name}#{digest_of(self._function, whole=True)}"
+        text = f"{name}#{digest_of(self._function, whole=True)}"
+        self._known_name = name, code, text
+        return text
 
     def _tag(self) -> str:
         return f"{self._kind}function {self._name()}"
@@ -168,7 +175,6 @@ class Keyed(Decorated):
         parameters = list(signature_of(self._function).parameters.values())
         named = [parameter.name for parameter in parameters]
         owner = named[:1] in (["self"], ["cls"]) and named[0] not in self._ignored
-        is_all = all(is_constant(parameter.default) for parameter in parameters)
         positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         ignored = [
             position
@@ -178,7 +184,7 @@ class Keyed(Decorated):
         if list(inspect.signature(self._function, follow_wrapped=False).parameters) != named:
             # A wrapper may hand on others than it is given.
             ignored = []
-        return Shape(is_all, owner, ignored, list(self._ignored))
+        return Shape(*shape_of_defaults(self._function, parameters), owner, ignored, list(self._ignored))
 
     def _answer(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """The way of a call where nothing is native: the cache is of another kind."""

@@ -12,7 +12,7 @@ from ._compat import cache_memoize_hit, cache_memoize_miss, hashes_plainly, sign
 from ._decorated import Decorated, MadeKey, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from ._cache import Cache
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 class Shape(NamedTuple):
     """What of a function's parameters matters to the way from a call to its key."""
 
-    #: Are there none but the call's arguments?
+    #: Are there none but the call's arguments, and defaults that are written with these?
     is_all: bool
+    has_changing_defaults: bool
     has_owner: bool
     ignored_positions: list[int]
     ignored_names: list[str]
@@ -66,12 +67,12 @@ class MemoizedFunction(Decorated):
         ignored = list(self._key_options.args_to_ignore or [])
         owner = names[:1] in (["self"], ["cls"]) and names[0] not in ignored
         parameters = signature_of(self._function).parameters.values()
-        is_all = all(is_constant(parameter.default) for parameter in parameters)
+        of_defaults = shape_of_defaults(self._function, parameters)
         if any(parameter.kind is parameter.POSITIONAL_ONLY for parameter in parameters):
             # There Flask-Caching's positions are not those of the arguments.
-            return Shape(is_all, owner, [], [])
+            return Shape(*of_defaults, owner, [], [])
         positions = [position for position, name in enumerate(names) if name in ignored]
-        return Shape(is_all, owner, positions, ignored)
+        return Shape(*of_defaults, owner, positions, ignored)
 
     def _found(self, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._tell(True, key, args, kwargs)
@@ -115,9 +116,17 @@ class _KeyMaker:
         return getattr(self._cache, name)
 
 
-def is_constant(default: Any) -> bool:
+def shape_of_defaults(function: Any, parameters: Iterable[inspect.Parameter]) -> tuple[bool, bool]:
+    """The first two of a :class:`Shape`."""
+    if all(_is_constant(parameter.default) for parameter in parameters):
+        return True, False
+    # Those of what is wrapped, or of a signature put in place of the function's, are not found at it.
+    return vars(function).keys().isdisjoint(("__wrapped__", "__signature__")), True
+
+
+def _is_constant(default: Any) -> bool:
     """Whether a default, which is part of the key by its ``repr``, always looks the same."""
     if type(default) is tuple:
-        return all(is_constant(item) for item in default)
+        return all(_is_constant(item) for item in default)
     plain = (bool, int, float, str, bytes, type(None))
     return type(default) in plain or default is inspect.Parameter.empty

@@ -185,8 +185,8 @@ impl Returned {
 
 /// What a function's key depends on: its module, qualified name, code and defaults, by identity.
 ///
-/// Defaults that are not held may be replaced by others at the same address. Nothing goes by that: a function with
-/// such defaults has no key that is remembered (`Shape::is_all`).
+/// Defaults that are not held may be replaced by others at the same address. Nothing goes by that: they are written
+/// with each call (`Shape::has_changing_defaults`), or no key of the function is remembered (`Shape::is_all`).
 pub(super) struct FunctionParts {
     addresses: [usize; PARTS],
     /// Keeps the addresses from being given to other objects.

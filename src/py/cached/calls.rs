@@ -11,7 +11,7 @@ use crate::core::sync::{Arc, AtomicU8, Mutex, Ordering};
 use crate::py::daemon::call_method;
 use crate::py::ffi;
 use crate::py::key::buffer::Buffer;
-use crate::py::key::call::{Shape, write_call};
+use crate::py::key::call::{Shape, write_call, write_defaults};
 use crate::py::once::intern;
 use crate::py::remembered::Memory;
 use crate::py::store::Store;
@@ -141,9 +141,11 @@ impl<'py> Call<'_, 'py> {
         }
         let made = self.make_key(to)?;
         let in_scope = is_made_in(scope.unwrap_or_default(), &made)?;
+        let defaults = self.defaults(Some(shape))?;
+        let are_same = written.bytes().ends_with(defaults.bytes());
         let mut memory = calls.memory.lock();
         // What was set meanwhile may have made it another one.
-        if in_scope && memory.state.is_of(generation, function) {
+        if in_scope && are_same && memory.state.is_of(generation, function) {
             memory.remember(&written, to, bound);
         }
         drop(memory);
@@ -152,10 +154,35 @@ impl<'py> Call<'_, 'py> {
 
     /// False if that failed: then it fails in Flask-Caching's code, too. What interrupts the caller does so.
     fn write_arguments(&self, to: &mut Buffer, shape: &Shape, scoped: bool) -> PyResult<bool> {
-        match write_call(to, (shape, scoped), self.args, self.kwargs) {
+        let written = write_call(to, (shape, scoped), self.args, self.kwargs);
+        self.is_written(written.and_then(|()| self.write_defaults(to, shape)))
+    }
+
+    /// What of the function's defaults a key depends on.
+    fn write_defaults(&self, to: &mut Buffer, shape: &Shape) -> PyResult<()> {
+        if !shape.has_changing_defaults {
+            return Ok(());
+        }
+        write_defaults(to, self.this.function.bind(self.py()))
+    }
+
+    fn is_written(&self, written: PyResult<()>) -> PyResult<bool> {
+        match written {
             Err(error) if error.is_instance_of::<PyException>(self.py()) => Ok(false),
             written => written.map(|()| true),
         }
+    }
+
+    /// What `write_arguments` ends with, for a look at whether the defaults changed while a key was made.
+    pub(super) fn defaults(&self, shape: Option<&Shape>) -> PyResult<Buffer> {
+        let mut defaults = Buffer::new();
+        if let Some(shape) = shape
+            && !self.is_written(self.write_defaults(&mut defaults, shape))?
+        {
+            // No call ends so.
+            defaults.push(b"!");
+        }
+        Ok(defaults)
     }
 
     /// The parameters of the function as it was when it was last looked at: another object after each change of it.
@@ -171,7 +198,7 @@ impl<'py> Call<'_, 'py> {
         &self,
         key: &Buffer,
         store: &Bound<'py, Store>,
-        shape: Option<&Arc<Shape>>,
+        (shape, defaults): (Option<&Arc<Shape>>, &Buffer),
     ) -> PyResult<()> {
         let (Some(KeyRule::Call(calls)), Some(shape)) = (&self.this.rule, shape) else {
             return Ok(());
@@ -179,7 +206,8 @@ impl<'py> Call<'_, 'py> {
         let mut written = Buffer::new();
         written.push(&Store::number(store).to_le_bytes());
         written.push_sized(b"");
-        if self.write_arguments(&mut written, shape, false)? {
+        let is_written = self.write_arguments(&mut written, shape, false)?;
+        if is_written && written.bytes().ends_with(defaults.bytes()) {
             let bound = Store::bound(store);
             let mut memory = calls.memory.lock();
             if Arc::ptr_eq(&memory.state.shape, shape) {
@@ -217,7 +245,7 @@ impl<'py> Call<'_, 'py> {
         let mut parts = ffi::FunctionParts::of(function)?;
         let shape = call_method(self.decorated.as_any(), intern!(self.py(), "_shape"), ())?;
         let shape: Shape = shape.extract()?;
-        if !shape.is_all {
+        if !shape.is_all || shape.has_changing_defaults {
             parts.let_defaults_go();
         }
         let kind = match shape.is_easy() {

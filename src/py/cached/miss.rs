@@ -62,13 +62,14 @@ impl<'py> Call<'_, 'py> {
             }
             Known::Key => {
                 let (mut anew, shape) = (Buffer::new(), self.known_shape());
+                let defaults = self.defaults(shape.as_deref())?;
                 let made = match self.make_key(&mut anew)? {
                     Known::Made(made) => made,
                     Known::Odd(made) => return Ok(Sought::Odd(made, alone)),
                     Known::Key | Known::None => return Ok(Sought::Uncacheable),
                 };
                 if anew.bytes() != key.bytes() {
-                    self.remember_anew(&anew, store, shape.as_ref())?;
+                    self.remember_anew(&anew, store, (shape.as_ref(), &defaults))?;
                     if !alone && let Some(found) = self.look(store, anew.bytes(), &mut alone)? {
                         own_entry(store, anew.bytes(), &made)?;
                         return Ok(Sought::Found(found));

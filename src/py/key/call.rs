@@ -18,8 +18,10 @@ const DEEPEST: usize = 8;
 /// What of a function's parameters matters to the key of a call.
 #[derive(FromPyObject, Default)]
 pub(in crate::py) struct Shape {
-    /// Does a key depend on nothing of the function that may change, its mutable defaults?
+    /// Does a key depend on nothing of the function that may change, but what is written with the call?
     pub(in crate::py) is_all: bool,
+    /// May its defaults change? Then they are written with each call.
+    pub(in crate::py) has_changing_defaults: bool,
     /// Is the first one `self` or `cls`? That counts by its `__caching_id__`.
     has_owner: bool,
     /// Positions and names of those that do not count.
@@ -32,6 +34,7 @@ impl Shape {
     pub(in crate::py) const fn easy(has_owner: bool) -> Self {
         Self {
             is_all: true,
+            has_changing_defaults: false,
             has_owner,
             ignored_positions: Vec::new(),
             ignored_names: Vec::new(),
@@ -41,7 +44,7 @@ impl Shape {
     /// Does one of the two easy shapes say all about it, and which?
     pub(in crate::py) const fn is_easy(&self) -> Option<bool> {
         let none = self.ignored_positions.is_empty() && self.ignored_names.is_empty();
-        if self.is_all && none {
+        if self.is_all && !self.has_changing_defaults && none {
             Some(self.has_owner)
         } else {
             None
@@ -85,6 +88,22 @@ pub(in crate::py) fn write_call(
             write(to, &value, 0)?;
         }
         Ok::<_, PyErr>(())
+    })?;
+    Ok(())
+}
+
+/// Writes what a function's defaults are just now; raises what their `repr` raises.
+pub(in crate::py) fn write_defaults(to: &mut Buffer, function: &Bound<'_, PyAny>) -> PyResult<()> {
+    let py = function.py();
+    to.push(b"D");
+    write(to, &function.getattr(intern!(py, "__defaults__"))?, 0)?;
+    let named = function.getattr(intern!(py, "__kwdefaults__"))?;
+    let Ok(named) = named.cast_exact::<PyDict>() else {
+        return Ok(());
+    };
+    ffi::dict_each(named, |name, value| {
+        to.push_sized(name.cast::<PyString>()?.to_str()?.as_bytes());
+        write(to, &value, 0)
     })?;
     Ok(())
 }
