@@ -11,7 +11,7 @@ from flask_rustcache import Cache, cached
 from flask_rustcache._keyed import KeyedView
 from hypothesis import given
 from hypothesis import strategies as st
-from werkzeug.datastructures import MultiDict
+from werkzeug.datastructures import ImmutableMultiDict, MultiDict
 
 from ._anywhere import app, ask, runs
 from ._apps import BACKEND
@@ -96,9 +96,14 @@ class World:
         return f"{what} {request.method} {request.path} {next(self.runs)}"
 
     def replace_arguments(self):
-        """Put others in their place, as an application may."""
-        if "swap" in request.query_string.decode():
+        """Put others in their place, as an application may, or read them."""
+        query = request.query_string.decode()
+        if "swap" in query:
             request.args = MultiDict({"swapped": "yes"})
+        elif "put" in query:
+            request.args = ImmutableMultiDict({"put": query[-1]})
+        elif "read" in query:
+            request.args.get("read")
 
     def ask(self, method, path, root, host):
         """What a visitor gets."""
@@ -119,7 +124,16 @@ SEARCHES = [
         "/search?a=%20",
         "/search?a=+",
     ),
-    *("/search?swap", "/search?swap=1", "/part?a=1", "/part?a=2"),
+    *(
+        "/search?swap",
+        "/search?swap=1",
+        "/search?put=1",
+        "/search?a=1&put=1",
+        "/search?a&put=2",
+        "/part?a=1",
+        "/part?a=2",
+    ),
+    *("/search?read=1&a=2", "/search?a=2&read=1", "/search?a=3&read=1", "/part?read=1"),
 ]
 REQUESTS = st.tuples(
     st.sampled_from(["GET"] * 6 + ["HEAD", "POST", "PUT", "OPTIONS"]),

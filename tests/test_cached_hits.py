@@ -2,6 +2,7 @@
 
 import gc
 import hashlib
+import itertools
 import sys
 import threading
 import weakref
@@ -91,12 +92,15 @@ QUERIES = [
 
 
 @pytest.mark.parametrize("options", [{}, {"key_prefix": "own"}, {"key_prefix": "o %s"}], ids=str)
-def test_queries_are_keys_byte_for_byte(options):
+@pytest.mark.parametrize("reads", [(False,), (True,), (False, True)], ids=["unread", "read", "both"])
+def test_queries_are_keys_byte_for_byte(options, reads):
     """J5: order, repeated names, blanks, encodings: what is one key to upstream is one key to us."""
     worlds = []
     for cache_class in (flask_caching.Cache, flask_rustcache.Cache):
         app, cache, _ = build(cache_class)
         one_view(app, cache, query_string=True, **options)
+        turns = itertools.cycle(reads)
+        app.before_request(lambda turns=turns: request.args.get("none") if next(turns) else None)
         answers = [text(app, f"{path}?{query}") for query in QUERIES * 3 for path in ("/", "/b")]
         worlds.append((answers, set(backend_of(app, cache)._cache)))
     assert worlds[0] == worlds[1]
@@ -127,6 +131,16 @@ def test_arguments_replaced_by_the_application_make_the_key():
     assert [text(app, "/?a=1") for _ in range(2)] == ["run 1"] * 2
     user[0] = "other"
     assert [text(app, "/?a=1") for _ in range(2)] == ["run 2"] * 2
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_hits_are_native_where_the_arguments_were_read_before(query):
+    """J5: by a `before_request`, say, that looks for the language."""
+    app, cache, _ = build()
+    one_view(app, cache, query_string=True)
+    app.before_request(lambda: request.args.get("lang"))
+    assert [text(app, f"/?{query}") for _ in range(2)] == ["run 1"] * 2
+    assert native(app, f"/?{query}") == (True, "run 1")
 
 
 def test_hits_and_misses_are_counted_once():

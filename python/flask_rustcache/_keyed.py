@@ -105,15 +105,14 @@ class Keyed(Decorated):
         named: Any = getattr(self, "view_class", self._function)
         name = f"{named.__module__}.{named.__qualname__}"
         code = getattr(self._function, "__code__", None)
-        known_name, known_code, known = self._known_name
-        if name == known_name and code is known_code and not hasattr(self._function, "__wrapped__"):
-            return known
+        known = self._known_name
+        if name == known[0] and code is known[1] and not hasattr(self._function, "__wrapped__"):
+            return known[2]
         # Tells of other functions of that name in this process.
         self._of._mark(self._function, name)
         # There may be others in other processes, and the backend may be shared.
-        text = f"{name}#{digest_of(self._function, whole=True)}"
-        self._known_name = name, code, text
-        return text
+        self._known_name = known = name, code, f"{name}#{digest_of(self._function, whole=True)}"
+        return known[2]
 
     def _tag(self) -> str:
         return f"{self._kind}function {self._name()}"

@@ -49,7 +49,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 30] = [
+static ALL: [&Imported; 31] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -77,6 +77,7 @@ static ALL: [&Imported; 30] = [
     &MADE_KEY,
     &FILL_CONTEXT,
     &FLASK_REQUEST,
+    &REQUEST_ARGUMENTS,
     &IN_EVENT_LOOP,
     &METHOD_TYPE,
     &HTTP_EXCEPTION,
@@ -115,6 +116,8 @@ pub(super) static IS_PLAIN: Imported = Imported::new("flask_rustcache._compat", 
 pub(super) static HTTP_EXCEPTION: Imported = Imported::new("werkzeug.exceptions", "HTTPException");
 pub(super) static METHOD_TYPE: Imported = Imported::new("types", "MethodType");
 pub(super) static FLASK_REQUEST: Imported = Imported::new("flask", "Request");
+pub(super) static REQUEST_ARGUMENTS: Imported =
+    Imported::new("werkzeug.datastructures", "ImmutableMultiDict");
 pub(super) static FILL_CONTEXT: Imported = Imported::new("flask_rustcache._compat", "FILL_CONTEXT");
 pub(super) static IN_EVENT_LOOP: Imported =
     Imported::new("flask_rustcache._compat", "in_event_loop");
