@@ -6,7 +6,6 @@ import inspect
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import flask_caching
-from flask_caching.utils import get_arg_names
 
 from ._compat import cache_memoize_hit, cache_memoize_miss, hashes_plainly, signature_of
 from ._decorated import Decorated, MadeKey, joined
@@ -63,10 +62,11 @@ class MemoizedFunction(Decorated):
         return MadeKey(key, maker.records, maker.versions)
 
     def _shape(self) -> Shape:
-        names = get_arg_names(self._function)
+        parameters = signature_of(self._function).parameters.values()
+        # As `flask_caching.utils.get_arg_names` has them, which would read the signature once more.
+        names = [one.name for one in parameters if one.kind is one.POSITIONAL_OR_KEYWORD]
         ignored = list(self._key_options.args_to_ignore or [])
         owner = names[:1] in (["self"], ["cls"]) and names[0] not in ignored
-        parameters = signature_of(self._function).parameters.values()
         of_defaults = shape_of_defaults(self._function, parameters)
         if any(parameter.kind is parameter.POSITIONAL_ONLY for parameter in parameters):
             # There Flask-Caching's positions are not those of the arguments.
