@@ -49,7 +49,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 30] = [
+static ALL: [&Imported; 31] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -78,6 +78,7 @@ static ALL: [&Imported; 30] = [
     &FILL_CONTEXT,
     &FLASK_REQUEST,
     &IN_EVENT_LOOP,
+    &WAIT_FOR,
     &METHOD_TYPE,
     &HTTP_EXCEPTION,
 ];
@@ -116,5 +117,6 @@ pub(super) static HTTP_EXCEPTION: Imported = Imported::new("werkzeug.exceptions"
 pub(super) static METHOD_TYPE: Imported = Imported::new("types", "MethodType");
 pub(super) static FLASK_REQUEST: Imported = Imported::new("flask", "Request");
 pub(super) static FILL_CONTEXT: Imported = Imported::new("flask_rustcache._compat", "FILL_CONTEXT");
+pub(super) static WAIT_FOR: Imported = Imported::new("flask_rustcache._compat", "wait_for");
 pub(super) static IN_EVENT_LOOP: Imported =
     Imported::new("flask_rustcache._compat", "in_event_loop");
