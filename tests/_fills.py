@@ -5,6 +5,8 @@ import sys
 import threading
 import time
 
+from flask_rustcache._compat import wait_for
+
 from ._apps import build
 
 PATIENCE = 20
@@ -30,12 +32,9 @@ def until(condition):
 
 
 def follows(thread):
-    """Whether a thread waits for another's fill: by an event, but not by a gate's."""
-    frame, calls = sys._current_frames().get(thread.ident), []
-    while frame is not None and frame.f_code.co_filename == threading.__file__:
-        calls.append(frame.f_code.co_qualname)
-        frame = frame.f_back
-    return calls == ["Condition.wait", "Event.wait"] and frame.f_code.co_name != "stay"
+    """Whether a thread waits for another's fill."""
+    frame = sys._current_frames().get(thread.ident)
+    return frame is not None and frame.f_code is wait_for.__code__
 
 
 def stays(thread):

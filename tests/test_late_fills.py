@@ -9,6 +9,7 @@ from ._apps import build
 from ._child import in_child
 from ._fills import Crowd, Gate, lead, shop
 from ._memo import key_of
+from ._traps import Number
 
 
 def slow_once(cache, **options):
@@ -218,3 +219,23 @@ def test_a_helper_heeds_the_query_where_it_was_asked_to():
         "bob",
         "alice",
     ]
+
+
+def test_what_is_stored_while_a_value_is_pickled_is_not_taken_for_it():
+    """C6, A4: the value that was deleted while it was made is not stored because another came in between."""
+    _, cache, _ = shop()
+    numbers = itertools.count(1)
+
+    @cache.cached(60, key_prefix="fixed")
+    def page():
+        number = next(numbers)
+        if number == 1:
+            cache.delete("fixed")
+        return Number(number)
+
+    Number.hook = lambda: cache.set("fixed", "by hand")
+    try:
+        assert page() == 1
+    finally:
+        Number.hook = None
+    assert page() == "by hand"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 import threading
 
 import flask_rustcache
@@ -11,6 +12,7 @@ from flask import Flask
 from ._apps import BACKEND
 from ._child import in_child
 from ._fills import PATIENCE, Crowd, Gate, follow, follows, lead, shop, until
+from ._traps import BoomError
 
 
 class Latch:
@@ -294,3 +296,27 @@ def test_fills_can_be_turned_on_for_one_function():
     leader, follower = lead(page, gate), follow(page)
     gate.open()
     assert leader.join() == follower.join() == [1]
+
+
+@in_child
+def test_a_signal_while_the_leader_lets_the_others_go():
+    """C9: they go all the same, whatever its handler raises then."""
+    _, cache, runs = shop()
+    crowds = []
+
+    def handle(frame, event, argument):
+        # As a signal that comes when a lock of Python's own has just been taken.
+        if event == "return" and frame.f_code is threading.Condition.__enter__.__code__:
+            raise BoomError
+        return handle
+
+    @cache.cached(60, key_prefix="fixed")
+    def page():
+        number = next(runs)
+        crowds.append(follow(page, 3))
+        sys.settrace(handle)
+        return number
+
+    assert page() == 1
+    sys.settrace(None)
+    assert crowds[0].join() == [1, 1, 1]

@@ -107,6 +107,11 @@ def in_event_loop() -> bool:
     return asyncio is not None and asyncio._get_running_loop() is not None
 
 
+def wait_for(lock: Any, seconds: float) -> None:
+    """Waits until another thread has released a lock, or for so long."""
+    lock.acquire(timeout=seconds)
+
+
 @functools.cache
 def is_known() -> bool:
     """Whether the native path of the decorators may be taken at all."""

@@ -18,9 +18,9 @@ use ahash::RandomState;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use super::daemon::{call_function, call_method, call_python};
+use super::daemon::{call_function, call_method};
 use super::ffi;
-use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP};
+use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP, WAIT_FOR};
 use super::key::text_bytes;
 use crate::core::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::core::{Instant, coarse_now};
@@ -36,8 +36,9 @@ struct Flight {
     number: u64,
     leader: u64,
     since: Instant,
-    /// What followers wait for; made by the first of them.
-    landed: Option<Py<PyAny>>,
+    /// What followers wait for: a lock for each, taken. To release one is a single step, which no signal's handler can
+    /// interrupt, as it can a `threading.Event` that is being set.
+    locks: Vec<Py<PyAny>>,
 }
 
 #[derive(Default)]
@@ -96,7 +97,7 @@ impl Flights {
             number: self.last,
             leader,
             since: now,
-            landed: None,
+            locks: Vec::new(),
         };
         (self.last, self.in_the_air.insert(place.clone(), flight))
     }
@@ -281,16 +282,16 @@ fn land(py: Python<'_>, place: &Place, number: u64, fruitless: bool) {
 
 /// Lets the followers of a flight go. Out of every lock: this runs Python code.
 fn wake(py: Python<'_>, flight: Option<Flight>) {
-    if let Some(event) = flight.and_then(|flight| flight.landed)
-        && let Err(error) = call_method(event.bind(py), intern!(py, "set"), ())
-    {
-        error.write_unraisable(py, None);
+    for lock in flight.into_iter().flat_map(|flight| flight.locks) {
+        if let Err(error) = call_method(lock.bind(py), intern!(py, "release"), ()) {
+            error.write_unraisable(py, None);
+        }
     }
 }
 
 /// A caller that waits.
 pub(super) struct Follower<'py> {
-    event: Option<Bound<'py, PyAny>>,
+    lock: Option<Bound<'py, PyAny>>,
     context: u64,
 }
 
@@ -298,7 +299,7 @@ impl<'py> Follower<'py> {
     fn begin(py: Python<'py>, place: &Place, number: u64, context: u64) -> PyResult<Role<'py>> {
         // From here on the context is taken off the list of those who wait when this is dropped.
         let mut follower = Self {
-            event: None,
+            lock: None,
             context,
         };
         if call_function(IN_EVENT_LOOP.get(py)?, ())?.is_truthy()? {
@@ -306,13 +307,14 @@ impl<'py> Follower<'py> {
             return Ok(Role::Alone);
         }
         // Late-bound: gevent patches it.
-        let made = call_method(py.import("threading")?.as_any(), intern!(py, "Event"), ())?;
+        let made = call_method(py.import("threading")?.as_any(), intern!(py, "Lock"), ())?;
+        call_method(&made, intern!(py, "acquire"), ())?;
         let mut flights = FLIGHTS.lock();
         if let Some(flight) = flights.in_the_air.get_mut(place)
             && flight.number == number
         {
-            let event = flight.landed.get_or_insert_with(|| made.clone().unbind());
-            follower.event = Some(event.bind(py).clone());
+            flight.locks.push(made.clone().unbind());
+            follower.lock = Some(made);
         }
         drop(flights);
         Ok(Role::Follow(follower))
@@ -320,13 +322,11 @@ impl<'py> Follower<'py> {
 
     /// Waits until the leader has landed, or for so many seconds. Raises what a signal handler raises.
     pub(super) fn wait(&self, seconds: f64) -> PyResult<()> {
-        let Some(event) = &self.event else {
-            // It landed before we could begin to wait.
-            return Ok(());
-        };
-        let wait = event.getattr(intern!(event.py(), "wait"))?;
-        let args = (seconds,).into_pyobject(event.py())?;
-        call_python(&wait, &args, None).map(drop)
+        // None if it landed before we could begin to wait.
+        match &self.lock {
+            Some(lock) => call_function(WAIT_FOR.get(lock.py())?, (lock, seconds)).map(drop),
+            None => Ok(()),
+        }
     }
 }
 

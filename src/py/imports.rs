@@ -79,6 +79,7 @@ static ALL: [&Imported; 31] = [
     &FLASK_REQUEST,
     &REQUEST_ARGUMENTS,
     &IN_EVENT_LOOP,
+    &WAIT_FOR,
     &METHOD_TYPE,
     &HTTP_EXCEPTION,
 ];
@@ -119,5 +120,6 @@ pub(super) static FLASK_REQUEST: Imported = Imported::new("flask", "Request");
 pub(super) static REQUEST_ARGUMENTS: Imported =
     Imported::new("werkzeug.datastructures", "ImmutableMultiDict");
 pub(super) static FILL_CONTEXT: Imported = Imported::new("flask_rustcache._compat", "FILL_CONTEXT");
+pub(super) static WAIT_FOR: Imported = Imported::new("flask_rustcache._compat", "wait_for");
 pub(super) static IN_EVENT_LOOP: Imported =
     Imported::new("flask_rustcache._compat", "in_event_loop");

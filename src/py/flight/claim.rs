@@ -73,10 +73,15 @@ impl Fill {
         self.around.as_ref()?.get().ticket_for(place)
     }
 
-    /// What to store a value with, if it is the one that this fill is for.
-    pub(in crate::py) fn claim(&self, store: u64, key: &[u8]) -> Option<&Claim> {
+    /// Is this the key whose value the function has returned? It is so once: what is stored after that is not it.
+    pub(in crate::py) fn takes(&self, store: u64, key: &[u8]) -> bool {
         let place = &self.claim.place;
         let here = place.store == store && *place.key == *key;
-        (here && self.returned.swap(false, Ordering::Relaxed)).then_some(&self.claim)
+        here && self.returned.swap(false, Ordering::Relaxed)
+    }
+
+    /// What its value is stored with.
+    pub(in crate::py) const fn claim(&self) -> &Claim {
+        &self.claim
     }
 }

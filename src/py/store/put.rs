@@ -10,6 +10,7 @@ use super::weight::Placed;
 use crate::core::{Instant, Offer, When};
 use crate::py::daemon::call_function;
 use crate::py::flight::{Fill, fill_to_store_for};
+use crate::py::key::plain_text;
 use crate::py::once::intern;
 use crate::py::value::{self, Stored};
 
@@ -60,6 +61,7 @@ impl Store {
         terms: Terms<'_, '_>,
     ) -> PyResult<Placed> {
         let (this, py, when) = (slf.get(), slf.py(), terms.when);
+        let fill = this.fill_of(key, when)?;
         let timeout = this.settings.timeout(slf, terms.timeout)?;
         let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
         let unclaimed = this.vault.hold(py, stored.foreign());
@@ -81,7 +83,7 @@ impl Store {
             tags: &[],
         };
         let weight = offer.weight;
-        let placed = this.deposit(key, offer, (terms.tags, has_records), now)?;
+        let placed = this.deposit(key, offer, (terms.tags, has_records, fill), now)?;
         unclaimed.settle(placed.stored);
         if placed.refused {
             Self::tell_refused(slf, key, weight)?;
@@ -89,21 +91,33 @@ impl Store {
         Ok(placed)
     }
 
+    /// The fill whose value this is: it may not be wanted any more. Asked first, as what runs while the value is
+    /// encoded may store another one.
+    #[inline]
+    fn fill_of<'py>(
+        &self,
+        key: &Bound<'py, PyAny>,
+        when: When,
+    ) -> PyResult<Option<Bound<'py, Fill>>> {
+        // A condition of its own comes first.
+        if when != When::Always {
+            return Ok(None);
+        }
+        let takes = |fill: &Bound<'_, Fill>| {
+            plain_text(key).is_some_and(|key| fill.get().takes(self.number, key))
+        };
+        Ok(fill_to_store_for(key.py())?.filter(takes))
+    }
+
     #[inline]
     fn deposit(
         &self,
         key: &Bound<'_, PyAny>,
         offer: Offer<'_, Stored>,
-        (tags, has_records): (&[TagName], bool),
+        (tags, has_records, fill): (&[TagName], bool, Option<Bound<'_, Fill>>),
         now: Instant,
     ) -> PyResult<Placed> {
         let py = key.py();
-        // A value that was long in the making may not be wanted any more; a condition of its own comes first.
-        let fill = if offer.when == When::Always {
-            fill_to_store_for(py)?
-        } else {
-            None
-        };
         if fill.is_some() || has_records || !tags.is_empty() {
             return self.deposit_tagged(key, offer, (tags, fill.as_ref()), now);
         }
@@ -122,8 +136,8 @@ impl Store {
         now: Instant,
     ) -> PyResult<Placed> {
         self.with_key(key, Find::Make, |core, bytes| {
-            let claim = fill.and_then(|fill| fill.get().claim(self.number, bytes));
-            let records = match &claim {
+            let claim = fill.map(|fill| fill.get().claim());
+            let records = match claim {
                 None => self.records.of_entry(bytes),
                 Some(_) => Vec::new(),
             };
