@@ -120,7 +120,8 @@ class Versions(flask_caching.Cache):
     def _mark(self, f: Any, name: str) -> str:
         """What tells a function from others of the same name; nothing for the first of them."""
         own = digest_of(f)
-        if self._first_of_name.setdefault(name, own) == own:
+        # Looked up first: to write is to lock the dict, without a global lock, and a fork may come in the middle.
+        if (self._first_of_name.get(name) or self._first_of_name.setdefault(name, own)) == own:
             return ""
         is_told = name in self._others_of_name
         self._others_of_name.setdefault(name, {})[own] = None
@@ -171,7 +172,9 @@ def digest_of(function: Any, whole: bool = False) -> str:
 
 def _digest(code: CodeType, tells_place: bool) -> str:
     # Code objects are equal if they differ in their files alone.
-    known, place = _DIGESTS.setdefault(code, {}), code.co_filename if tells_place else ""
+    known, place = _DIGESTS.get(code), code.co_filename if tells_place else ""
+    if known is None:
+        known = _DIGESTS.setdefault(code, {})
     if place not in known:
         known[place] = _hashed(_described(code, tells_place))
     return known[place]
