@@ -120,7 +120,7 @@ class Versions(flask_caching.Cache):
     def _mark(self, f: Any, name: str) -> str:
         """What tells a function from others of the same name; nothing for the first of them."""
         own = digest_of(f)
-        # Looked up first: to write is to lock the dict, without a global lock, and a fork may come in the middle.
+        # Looked up first: to write locks the dict, without a global lock, and a fork may come in the middle.
         if (self._first_of_name.get(name) or self._first_of_name.setdefault(name, own)) == own:
             return ""
         is_told = name in self._others_of_name
