@@ -343,13 +343,18 @@ impl<V> Store<V> {
     #[inline]
     fn visit_another(&self, calls: usize, now: Instant, evicted: &mut Evicted<V>) {
         if self.shards.len() > 1 && calls.is_multiple_of(CALLS_PER_VISIT) {
-            let index = (calls / CALLS_PER_VISIT) & (self.shards.len() - 1);
-            let Some(mut shard) = self.shards[index].0.try_lock() else {
-                return;
-            };
-            // Until nothing is left that is due.
-            (0..TURNS_PER_VISIT).all(|_| shard.reclaim(now, evicted));
+            self.visit(calls / CALLS_PER_VISIT, now, evicted);
         }
+    }
+
+    #[cold]
+    fn visit(&self, turn: usize, now: Instant, evicted: &mut Evicted<V>) {
+        let index = turn & (self.shards.len() - 1);
+        let Some(mut shard) = self.shards[index].0.try_lock() else {
+            return;
+        };
+        // Until nothing is left that is due.
+        (0..TURNS_PER_VISIT).all(|_| shard.reclaim(now, evicted));
     }
 
     /// Evicts an entry of each other shard, until what they leave is room enough. False if all of them are empty.

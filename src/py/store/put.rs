@@ -7,7 +7,7 @@ use super::Store;
 use super::engine::Find;
 use super::tags::TagName;
 use super::weight::Placed;
-use crate::core::{Instant, Offer, When};
+use crate::core::{self, Inserted, Instant, Offer, When};
 use crate::py::daemon::call_function;
 use crate::py::flight::{Fill, fill_to_store_for};
 use crate::py::key::plain_text;
@@ -83,7 +83,7 @@ impl Store {
             tags: &[],
         };
         let weight = offer.weight;
-        let placed = this.deposit(key, offer, (terms.tags, has_records, fill), now)?;
+        let placed = this.deposit(key, offer, (terms.tags, fill), now)?;
         unclaimed.settle(placed.stored);
         if placed.refused {
             Self::tell_refused(slf, key, weight)?;
@@ -114,44 +114,44 @@ impl Store {
         &self,
         key: &Bound<'_, PyAny>,
         offer: Offer<'_, Stored>,
-        (tags, has_records, fill): (&[TagName], bool, Option<Bound<'_, Fill>>),
+        (tags, fill): (&[TagName], Option<Bound<'_, Fill>>),
         now: Instant,
     ) -> PyResult<Placed> {
         let py = key.py();
-        if fill.is_some() || has_records || !tags.is_empty() {
-            return self.deposit_tagged(key, offer, (tags, fill.as_ref()), now);
-        }
         self.with_key(key, Find::Make, |core, key| {
-            self.settle(py, core.put(key, offer, now))
+            let is_plain = fill.is_none() && tags.is_empty() && !self.records.may_have(key);
+            let inserted = if is_plain {
+                core.put(key, offer, now)
+            } else {
+                self.put_tagged((core, key), offer, (tags, fill.as_ref()), now)
+            };
+            self.settle(py, inserted)
         })
     }
 
-    /// The same, with those tags and the ones of the key's records, and by the claim of the fill that it was made in.
+    /// Stores it with those tags and the ones of the key's records, and by the claim of the fill that it was made in.
     #[inline(never)]
-    fn deposit_tagged(
+    fn put_tagged(
         &self,
-        key: &Bound<'_, PyAny>,
+        (core, key): (&core::Store<Stored>, &[u8]),
         offer: Offer<'_, Stored>,
         (named, fill): (&[TagName], Option<&Bound<'_, Fill>>),
         now: Instant,
-    ) -> PyResult<Placed> {
-        self.with_key(key, Find::Make, |core, bytes| {
-            let claim = fill.map(|fill| fill.get().claim());
-            let records = match claim {
-                None => self.records.of_entry(bytes),
-                Some(_) => Vec::new(),
-            };
-            let tags: Vec<&[u8]> = records.iter().chain(named).map(AsRef::as_ref).collect();
-            let offer = Offer {
-                tags: &tags,
-                ..offer
-            };
-            let inserted = match claim {
-                None => core.put(bytes, offer, now),
-                Some(claim) => claim.insert(core, bytes, offer, now),
-            };
-            self.settle(key.py(), inserted)
-        })
+    ) -> Inserted<Stored> {
+        let claim = fill.map(|fill| fill.get().claim());
+        let records = match claim {
+            None => self.records.of_entry(key),
+            Some(_) => Vec::new(),
+        };
+        let tags: Vec<&[u8]> = records.iter().chain(named).map(AsRef::as_ref).collect();
+        let offer = Offer {
+            tags: &tags,
+            ..offer
+        };
+        match claim {
+            None => core.put(key, offer, now),
+            Some(claim) => claim.insert(core, key, offer, now),
+        }
     }
 
     /// A negative timeout: nothing to store, and an unconditional one takes the old value away.

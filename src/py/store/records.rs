@@ -88,12 +88,19 @@ impl Records {
         self.find(key, now).map(|(version, _)| version)
     }
 
+    /// May an entry of that key depend on any?
+    #[inline]
+    pub(super) fn may_have(&self, key: &[u8]) -> bool {
+        let versions = key.len().checked_sub(DIGEST);
+        matches!(versions, Some(VERSION | TWO_VERSIONS)) && self.held.get().is_some()
+    }
+
     /// The records that an entry depends on by its key, which Flask-Caching has end in their versions.
     pub(super) fn of_entry(&self, key: &[u8]) -> Vec<Box<[u8]>> {
-        let versions = match (self.held.get(), key.len().checked_sub(DIGEST)) {
-            (Some(_), Some(VERSION | TWO_VERSIONS)) => &key[DIGEST..],
-            _ => return Vec::new(),
-        };
+        if !self.may_have(key) {
+            return Vec::new();
+        }
+        let versions = &key[DIGEST..];
         let by_version = self.by_version.lock();
         let record = |version| by_version.get(std::str::from_utf8(version).ok()?).cloned();
         let mut records: Vec<Box<[u8]>> = versions.chunks(VERSION).filter_map(record).collect();
