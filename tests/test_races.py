@@ -286,8 +286,8 @@ def test_defaults_that_are_patched_count_from_the_next_call():
             assert total(100) == 100
             assert total() in range(7)
 
-    # Stored before: what a function returns whose defaults change after its key was made, and before it runs, is
-    # stored under that key, as in Flask-Caching.
+    # Stored before: what a function returns whose defaults change between its key and its run is stored under
+    # that key, as in Flask-Caching.
     for number in range(7):
         patch(number)
     together(rounds(done, 300, patch), until(done, call), until(done, call))
