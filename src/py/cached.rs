@@ -1,6 +1,6 @@
 //! `CachedFunction`: what `Cache.cached` and `Cache.memoize` make of a function.
 //!
-//! How a call travels: the application's store is found, the key is made (see `cached/keys.rs`, `cached/calls.rs`), and the store is
+//! How a call travels: the application's store is found, the key is made (`cached/keys.rs` says where), and the store is
 //! asked. A value that is found is decoded for the caller, and that is all. On a miss one caller at a time
 //! runs the function for a key, and the others wait (see `cached/miss.rs`). Whatever has to do with
 //! Flask (conditions, signals, running the function, storing what it returned) is up to Python, in the methods

@@ -1,5 +1,5 @@
-//! How the key of a call is made: from the request, if it is a view's. Keys that are made from the arguments have
-//! a file of their own, `calls.rs`.
+//! How the key of a call is made: from the request's path here, from its query in `query.rs`, from the arguments in
+//! `calls.rs`, and from both in `scope.rs`.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};

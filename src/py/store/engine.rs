@@ -1,4 +1,4 @@
-//! What the verbs are made of: the way of a key and a value into the core and out of it.
+//! What the verbs are made of: the way of a key into the core, and of a value out of it. The way in is in `put.rs`.
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
