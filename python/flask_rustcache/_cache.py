@@ -229,7 +229,8 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
                 args_to_ignore=args_to_ignore,
                 **newer,
             )(function)
-            plan = options.plan(keys.kind() if _compat.is_known() else None, forces_first=True)
+            kind = keys.kind() if _compat.is_known() else None
+            plan = options.plan(kind, forces_first=True, shares_keys=keys.are_shared(function))
             return MemoizedFunction(self, function, inner, plan, options)._with(keys)
 
         return decorator

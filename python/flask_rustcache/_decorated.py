@@ -48,6 +48,8 @@ class Plan(NamedTuple):
     raises: bool = False
     single_flight: bool | None = None
     has_tags: bool = False
+    #: Do all functions with the same name, code and defaults have the same keys?
+    shares_keys: bool = False
 
 
 class MadeKey(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import flask_caching
@@ -39,6 +40,10 @@ class KeyOptions(NamedTuple):
         """How the native half comes to a key: by the call, unless the key depends on more."""
         varies = callable(self.make_name) or self.source_check or not hashes_plainly(self.hash_method)
         return "asked" if varies else "call"
+
+    def are_shared(self, function: Any) -> bool:
+        """Whether all functions with the same code have the same keys: nothing else has a part in them."""
+        return not any(self) and type(function) is FunctionType and not vars(function)
 
 
 class MemoizedFunction(Decorated):

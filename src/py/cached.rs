@@ -12,6 +12,7 @@ mod keys;
 mod miss;
 mod query;
 mod scope;
+mod shared;
 
 use pyo3::exceptions::PyException;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -23,10 +24,11 @@ use super::front::{CacheFront, current_request};
 use super::imports::{HTTP_EXCEPTION, METHOD_TYPE};
 use super::key::buffer::Buffer;
 use super::store::{Hit, Store};
-use crate::core::sync::{AtomicBool, AtomicU8, Ordering};
+use crate::core::sync::{Arc, AtomicBool, AtomicU8, Ordering};
 use crate::py::once::intern;
 use keys::{KeyRule, Known};
 use miss::{Miss, own_entry};
+pub(super) use shared::SharedCalls;
 
 /// What the decorator was asked for; see `_decorated.py`.
 #[derive(FromPyObject)]
@@ -53,6 +55,8 @@ struct Plan {
     single_flight: Option<bool>,
     /// Are there tags to be asked for at a miss?
     has_tags: bool,
+    /// Do all functions with the same parts have the same keys?
+    shares_keys: bool,
 }
 
 /// See the module.
@@ -115,11 +119,18 @@ impl CachedFunction {
         plan: Plan,
         _options: Option<&Bound<'_, PyAny>>,
     ) -> Self {
+        let calls = || {
+            if plan.shares_keys {
+                cache.get().calls.of(function)
+            } else {
+                Arc::default()
+            }
+        };
         Self {
+            rule: KeyRule::new(&plan, calls),
             cache: cache.clone().unbind(),
             function: function.clone().unbind(),
             inner: inner.clone().unbind(),
-            rule: KeyRule::new(&plan),
             plan,
             asks_for_key: AtomicBool::new(false),
             methods: AtomicU8::new(0),

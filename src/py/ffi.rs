@@ -239,6 +239,11 @@ impl FunctionParts {
     }
 }
 
+/// Where a function's code is; another object may come to lie there when that is gone.
+pub(super) fn code_address(function: &Bound<'_, PyFunction>) -> usize {
+    part_addresses(function)[FIRST_DEFAULTS - 1]
+}
+
 #[inline]
 fn part_addresses(function: &Bound<'_, PyFunction>) -> [usize; 5] {
     const OFFSETS: [usize; PARTS] = [

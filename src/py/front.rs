@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
+use super::cached::SharedCalls;
 use super::current::Current;
 use super::daemon::{call_function, call_method};
 use super::ffi;
@@ -38,6 +39,8 @@ pub(super) struct CacheFront {
     serves_any: AtomicBool,
     /// Counts how often that was found out: what follows from attributes holds for one such state.
     generation: AtomicU32,
+    /// Of its memoized functions.
+    pub(super) calls: SharedCalls,
 }
 
 #[pymethods]
@@ -54,6 +57,7 @@ impl CacheFront {
             app: AtomicUsize::new(0),
             serves_any: AtomicBool::new(false),
             generation: AtomicU32::new(0),
+            calls: SharedCalls::default(),
         }
     }
 

@@ -50,6 +50,13 @@ pub(super) enum Owner {
 }
 
 impl Calls {
+    /// Were the calls those of this function, or of an equal one?
+    pub(super) fn are_of(&self, function: &Bound<'_, PyFunction>) -> bool {
+        let memory = self.memory.lock();
+        let parts = memory.state.function.as_ref();
+        parts.is_some_and(|parts| parts.are_of(function))
+    }
+
     /// The function's owner, if its shape is one of the two easy ones.
     pub(super) fn owner(&self) -> Option<Owner> {
         match self.shape.load(Ordering::Relaxed) {

@@ -7,7 +7,7 @@ use pyo3::types::{PyString, PyTuple};
 use super::calls::Calls;
 use super::scope::Scopes;
 use super::{Call, Plan};
-use crate::core::sync::{Mutex, Ordering};
+use crate::core::sync::{Arc, Mutex, Ordering};
 use crate::py::imports::MADE_KEY;
 use crate::py::key::buffer::Buffer;
 use crate::py::once::intern;
@@ -23,9 +23,9 @@ pub(super) enum KeyRule {
     /// By `query_string=True`: Flask-Caching makes it, once for each query.
     Query(Mutex<Memory<u32>>),
     /// Python makes it, once for each way to write a call.
-    Call(Calls),
+    Call(Arc<Calls>),
     /// The same, once for each request where it is a view that is called; Python says what that comes to.
-    Scoped(Calls, Scopes),
+    Scoped(Box<Calls>, Scopes),
     /// Python makes it at each call.
     Asked,
 }
@@ -44,13 +44,13 @@ pub(super) enum Known<'py> {
 
 impl KeyRule {
     /// None where no hit is native.
-    pub(super) fn new(plan: &Plan) -> Option<Self> {
+    pub(super) fn new(plan: &Plan, calls: impl FnOnce() -> Arc<Calls>) -> Option<Self> {
         Some(match plan.kind.as_deref()? {
             "view" => Self::by_prefix(&plan.prefix),
             "query" => Self::Query(Mutex::default()),
-            "call" => Self::Call(Calls::default()),
-            "scoped" => Self::Scoped(Calls::default(), Scopes::new(false)),
-            "scoped by query" => Self::Scoped(Calls::default(), Scopes::new(true)),
+            "call" => Self::Call(calls()),
+            "scoped" => Self::Scoped(Box::default(), Scopes::new(false)),
+            "scoped by query" => Self::Scoped(Box::default(), Scopes::new(true)),
             _ => Self::Asked,
         })
     }
