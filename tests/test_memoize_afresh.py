@@ -5,10 +5,12 @@ import gc
 import hashlib
 import threading
 import weakref
+from unittest import mock
 
 import flask_caching
 import flask_rustcache
 import pytest
+from flask_rustcache._keyed import KeyedFunction
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -204,3 +206,41 @@ def test_what_is_known_of_the_dead_is_bounded():
     gc.collect()
     assert sum(reference() is not None for reference in codes) <= 256
     assert [reference for reference in functions if reference() is not None] == []
+
+
+def counted(number, runs, **options):
+    """Memoize a function afresh in the present application's cache, and call it."""
+    return flask_rustcache.memoize(60, **options)(counting(runs))(number)
+
+
+def test_those_of_the_packages_own_decorator_share_their_keys():
+    """Once known, a call's key is not made again, whichever of them is called."""
+    app, _, runs = build()
+    with app.app_context():
+        assert [counted(1, runs), counted(2, runs), counted(1, runs)] == [(1, 1, 2), (2, 2, 2), (1, 1, 2)]
+        with mock.patch.object(KeyedFunction, "_make", side_effect=AssertionError):
+            assert [counted(1, runs), counted(2, runs)] == [(1, 1, 2), (2, 2, 2)]
+        assert [counted(number, runs, args_to_ignore=["a"])[0] for number in (1, 2, 3)] == [3, 3, 3]
+        assert [counted(number, runs)[0] for number in (1, 2)] == [1, 2]
+
+
+def test_the_two_decorators_do_not_share_theirs():
+    """On one cache, of one function, in either order: the keys of the two are not the same."""
+    app, cache, runs = build()
+    function = counting(runs)
+    own = flask_rustcache.memoize(60, cache=cache)
+    with app.app_context():
+        assert [cache.memoize(60)(function)(1)[0], own(function)(1)[0]] == [1, 2]
+        assert [cache.memoize(60)(function)(1)[0], own(function)(1)[0]] == [1, 2]
+        assert [own(function)(2)[0], cache.memoize(60)(function)(2)[0]] == [3, 4]
+        assert [own(function)(2)[0], cache.memoize(60)(function)(2)[0]] == [3, 4]
+
+
+def test_applications_do_not_share_theirs():
+    """Each has a cache of its own, and what is known of keys goes by the cache."""
+    apps, runs = [build()[0] for _ in range(2)], build()[2]
+    answers = []
+    for app in [*apps, *apps]:
+        with app.app_context():
+            answers.append(counted(1, runs)[0])
+    assert answers == [1, 2, 1, 2]

@@ -14,6 +14,7 @@ from ._cache import Cache
 from ._decorated import Options
 from ._groups import frozen
 from ._keyed import KeyedFunction, KeyedView
+from ._memoized import is_all_told
 from ._views import ViewOptions
 from .backend import RustCache
 
@@ -208,7 +209,9 @@ def memoize(  # noqa: PLR0913  # the options of Cache.memoize
 
     def decorator(function: Callable[..., Any]) -> Any:
         inner = _inner(function, timeout)
-        plan = options.plan("call", forces_first=True)
+        # A cache that is given may have functions memoized by its own decorator, with other keys.
+        is_shared = cache is None and not args_to_ignore and is_all_told(function)
+        plan = options.plan("call", forces_first=True, shares_keys=is_shared)
         decorated = KeyedFunction(cache or CURRENT, function, inner, plan, options)
         return decorated._bind_inner(None, args_to_ignore)
 

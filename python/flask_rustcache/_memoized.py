@@ -43,7 +43,7 @@ class KeyOptions(NamedTuple):
 
     def are_shared(self, function: Any) -> bool:
         """Whether all functions with the same code have the same keys: nothing else has a part in them."""
-        return not any(self) and type(function) is FunctionType and not vars(function)
+        return not any(self) and is_all_told(function)
 
 
 class MemoizedFunction(Decorated):
@@ -119,6 +119,11 @@ class _KeyMaker:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cache, name)
+
+
+def is_all_told(function: Any) -> bool:
+    """Whether a function's name, code and defaults tell all that its keys may hold of it."""
+    return type(function) is FunctionType and not vars(function)
 
 
 def shape_of_defaults(function: Any, parameters: Iterable[inspect.Parameter]) -> tuple[bool, bool]:
