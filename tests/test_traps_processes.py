@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+import time
 import warnings
 from contextlib import suppress
 from fractions import Fraction
@@ -20,6 +21,7 @@ from flask_rustcache.testing import ManualClock
 from ._child import in_child, run_child
 from ._servers import gunicorn, serving
 from ._traps import VERBS, Lasting, Number, check
+from ._visitors import LIMIT
 
 WORKERS = 8
 ROUNDS = 600
@@ -347,12 +349,13 @@ def test_gunicorn_with_preload(tmp_path):
         def get(path):
             return opener.open(f"http://127.0.0.1:{server.port}{path}", timeout=30).read()
 
-        for _ in range(300):
+        # On a busy machine one worker may answer many before the other has started.
+        until = time.monotonic() + LIMIT
+        while len(seen) < 2 or any(state["hits"] < 5 for state in seen.values()):
+            assert time.monotonic() < until, seen
             state = json.loads(get("/state"))
             seen[state["worker"]] = state
             assert json.loads(get("/view")) == {"made by": state["master"]}
-            if len(seen) == 2 and all(state["hits"] > 4 for state in seen.values()):
-                break
     assert len(seen) == 2
     for state in seen.values():
         assert state["worker"] != state["master"]
