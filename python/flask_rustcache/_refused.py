@@ -18,8 +18,8 @@ def refused(key: Any, weight: int, max_bytes: int) -> None:
     """
     LOGGER.warning(
         "flask-rustcache: the value for %r takes %d bytes, which with its key, its tags and what any entry"
-        " takes is more than the %d that the whole cache may take: it was not stored, and the key holds nothing"
-        " now. Raise CACHE_MAX_BYTES, or leave such values uncached. This is said once per cache;"
+        " takes is more than the %d that the whole cache may take: it was not stored, and the key holds"
+        " nothing now. Raise CACHE_MAX_BYTES, or leave such values uncached. This is said once per cache;"
         " stats()['refusals'] counts them all.",
         key,
         weight,
