@@ -242,6 +242,7 @@ def test_a_bad_value_fails_at_init_app_and_names_the_key_and_the_fix(key, value,
         ({"clock": "noon"}, TypeError, "clock"),
         ({"shards": 3}, ValueError, "shards"),
         ({"shards": "2"}, TypeError, "shards"),
+        ({1: 5}, TypeError, "CACHE_OPTIONS"),
     ],
 )
 def test_a_bad_option_fails_at_init_app_and_is_named(options, error, name):

@@ -127,6 +127,17 @@ def test_clock_wins_over_frozen_time(freeze):
         assert own.get("a") is None
 
 
+@pytest.mark.parametrize("value", [5, "noon", object()])
+def test_what_is_no_clock_is_an_error_that_names_it(value):
+    """CONTRACT 2: assigned as well as given to the constructor; time goes on as before."""
+    cache = RustCache()
+    with pytest.raises(TypeError, match="clock must be a callable"):
+        cache.clock = value
+    assert cache.clock is None
+    assert cache.set("a", 1, 60)
+    assert cache.get("a") == 1
+
+
 def test_installing_the_hand_moved_clock_in_an_application(app):
     clock = ManualClock()
     clock.install(app)

@@ -203,3 +203,16 @@ def test_a_record_put_with_a_timeout_ends_its_entries():
     cache.set(record, cache.get(record), timeout=10)
     app.cache_clock.advance(20)
     assert total() == 2
+
+
+def test_what_flask_caching_cannot_make_a_views_key_of_is_cached():
+    """Told in docs/migration.md: the key holds neither the signature nor the arguments."""
+    _, cache, runs = build(CACHES["ours"])
+    pairs = cache.cached(60, key_prefix="pairs")(dict)
+
+    @cache.cached(60, key_prefix="page")
+    def page(use_request=True):
+        return f"{use_request} {runs.count('page')}"
+
+    assert pairs([("a", 1)]) == pairs([("b", 2)]) == {"a": 1}
+    assert page(use_request=1) == page(use_request=2) == "1 1"

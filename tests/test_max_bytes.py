@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import random
+import re
 import sys
 import threading
 from pathlib import Path
@@ -108,6 +109,13 @@ def test_a_value_that_is_too_large_is_refused_and_the_rest_stays(clock, caplog):
     assert cache.add("a", "x" * 9_000) is False
     assert cache.get("a") == 1
     cache._validate()
+
+
+def test_what_the_log_says_of_a_refused_value_is_no_contradiction(caplog):
+    """H4: with its key, and what any entry takes, it is too large, though by itself it is smaller."""
+    with caplog.at_level(logging.WARNING, "flask_caching"):
+        assert RustCache(max_bytes=300).set("a key of some length", "x" * 50) is False
+    assert re.search(r"takes \d+ bytes, which with .* is more than the 300 ", caplog.messages[0])
 
 
 def test_a_counter_that_grows_too_large_is_refused_and_says_what_it_came_to(clock):

@@ -1,6 +1,7 @@
 """Version records of ``memoize`` in ours: beside the bound, and what they orphan is freed at once."""
 
 import pytest
+from cachelib.serializers import SimpleSerializer
 
 from ._apps import CACHES, backend_of, build
 from ._memo import Item, entries, key_of, record_of, record_of_instance, records
@@ -328,3 +329,23 @@ def test_a_purge_counts_what_memoized_functions_stored():
         shop.app.cache_clock.advance(60)
         assert shop.cache.cache.purge_expired() == 6
         assert shop.cache.cache.purge_expired() == 0
+
+
+class Wrapping(SimpleSerializer):
+    """One of an application's own."""
+
+
+@pytest.mark.parametrize("serializer", [None, Wrapping])
+def test_what_was_stored_while_a_method_was_patched_is_found_afterwards(monkeypatch, serializer):
+    """Flask-Caching's own code keeps the version as an entry, which goes through the serializer."""
+    shop = Shop(CACHE_SERIALIZER=serializer)
+    with shop.app.app_context(), monkeypatch.context() as patch:
+        backend = shop.cache.cache
+        patch.setattr(backend, "has", backend.has)
+        assert not backend._is_plain()
+        assert [shop.total(1), shop.first.sum(1)] == [1, 1]
+        patch.undo()
+        assert [shop.total(1), shop.first.sum(1)] == [1, 1]
+        shop.cache.delete_memoized(shop.total)
+        assert [shop.total(1), shop.first.sum(1)] == [2, 1]
+        backend._validate()

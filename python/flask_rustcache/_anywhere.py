@@ -201,6 +201,7 @@ def memoize(  # noqa: PLR0913  # the options of Cache.memoize
     Raises:
         TypeError: If ``cache`` is no ``flask_rustcache.Cache``, ``tags`` are none, or the decorator is used
             without parentheses.
+        RuntimeError: If Flask-Caching is older than 2.5.
     """
     _check(timeout, cache, "memoize")
     options = Options(

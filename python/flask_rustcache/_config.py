@@ -87,6 +87,8 @@ def options(config: dict[str, Any], args: list[Any], given: dict[str, Any]) -> d
         ValueError: If a setting is out of range; the message names its key.
         TypeError: If a setting is of the wrong type; the message names its key.
     """
+    if not all(isinstance(name, str) for name in given):
+        raise TypeError("CACHE_OPTIONS must be a dict of arguments for the backend, by their names (str)")
     merged = dict(given)
     merged["threshold"] = config.get("CACHE_THRESHOLD", DEFAULT_THRESHOLD)
     merged.setdefault("ignore_delete_many_errors", config.get("CACHE_IGNORE_ERRORS", False))

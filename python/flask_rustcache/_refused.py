@@ -17,9 +17,10 @@ def refused(key: Any, weight: int, max_bytes: int) -> None:
         max_bytes: The cache's bound.
     """
     LOGGER.warning(
-        "flask-rustcache: the value for %r takes %d bytes, and the whole cache may take %d:"
-        " it was not stored, and the key holds nothing now. Raise CACHE_MAX_BYTES, or leave such values"
-        " uncached. This is said once per cache; stats()['refusals'] counts them all.",
+        "flask-rustcache: the value for %r takes %d bytes, which with its key, its tags and what any entry"
+        " takes is more than the %d that the whole cache may take: it was not stored, and the key holds"
+        " nothing now. Raise CACHE_MAX_BYTES, or leave such values uncached. This is said once per cache;"
+        " stats()['refusals'] counts them all.",
         key,
         weight,
         max_bytes,

@@ -176,9 +176,12 @@ impl Drop for Asking {
     }
 }
 
-/// Is this a clock? Raises what the callable raises, `TypeError` if it returns no finite number, and `ValueError` if that
-/// can be no seconds.
+/// Is this a clock? Raises what the callable raises, `TypeError` if it is none or returns no finite number, and
+/// `ValueError` if that can be no seconds.
 pub(super) fn check_callable(clock: &Bound<'_, PyAny>) -> PyResult<()> {
+    if !clock.is_callable() {
+        return Err(clock_error(clock));
+    }
     told_nanos(&call_function(clock, ())?).map(|_| ())
 }
 

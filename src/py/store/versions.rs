@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -10,7 +11,6 @@ use super::inspect::{Entry, seconds_left};
 use super::records::Record;
 use crate::core::{Evicted, Instant, Lifetime, RemovalCause, When};
 use crate::py::key::text_bytes;
-use crate::py::value::Stored;
 
 /// How the keys of records end.
 const SUFFIX: &[u8] = b"_memver";
@@ -103,7 +103,7 @@ impl Store {
     ) -> PyResult<String> {
         let now = Self::begin(slf)?;
         let records = slf.get().records.get_or_make()?;
-        let (left, lifetime) = slf.get().take_version(slf.py(), key, now)?;
+        let (left, lifetime) = Self::take_version(slf, key, now)?;
         let is_left = left.is_some();
         let record = Record {
             version: left.unwrap_or_else(|| version.into()),
@@ -144,18 +144,23 @@ impl Store {
 
     /// Takes a version out of the store, with its lifetime.
     fn take_version(
-        &self,
-        py: Python<'_>,
+        slf: &Bound<'_, Self>,
         key: &[u8],
         now: Instant,
     ) -> PyResult<(Option<String>, Lifetime)> {
-        let core = self.core()?;
+        let (this, py) = (slf.get(), slf.py());
+        let core = this.core()?;
         let held = core.peek(key, now, |stored, lifetime| (stored.share(py), lifetime));
-        let Some((Stored::Shared(object), lifetime)) = held else {
+        let Some((stored, lifetime)) = held else {
             return Ok((None, Lifetime::NEVER));
         };
-        let version = object.extract::<String>(py).ok();
-        self.bury(py, core.remove(key, now).1);
+        // By a serializer of the application's, where there is one.
+        let version = match Self::decode(slf, stored) {
+            Ok(value) => value.and_then(|value| value.extract::<String>().ok()),
+            Err(error) if error.is_instance_of::<PyException>(py) => None,
+            Err(error) => return Err(error),
+        };
+        this.bury(py, core.remove(key, now).1);
         Ok((version, lifetime))
     }
 
