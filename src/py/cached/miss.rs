@@ -142,8 +142,13 @@ impl<'py> Call<'_, 'py> {
             }
         };
         let ticket = Store::ticket(store, &miss.key, &miss.tags)?;
+        let is_current = miss.is_current(store);
         let claim = Claim {
-            ticket: ticket.ticket,
+            // Where it was forgotten just now, what is computed has no place any more, and is not stored.
+            ticket: match is_current {
+                Ok(true) => ticket.ticket,
+                _ => ticket.ticket.void(),
+            },
             place,
             tags: miss.tags.clone(),
         };
@@ -157,13 +162,7 @@ impl<'py> Call<'_, 'py> {
             }
             return Ok(Prepared::Found(Box::new(found)));
         }
-        let is_current = match &miss.versions {
-            Some(versions) => Store::are_current(store, &miss.tags[..miss.own], versions)?,
-            None => true,
-        };
-        // Where it was forgotten just now, what is computed has no place any more, and is not stored: its
-        // ticket is given back.
-        let ticket = is_current.then_some(ticket);
+        let ticket = is_current?.then_some(ticket);
         Ok(Prepared::Filling(Some(Box::new((filling, ticket)))))
     }
 
@@ -219,6 +218,14 @@ impl<'py> Call<'_, 'py> {
 }
 
 impl<'py> Miss<'py> {
+    /// Are the versions in the key those of the function, still? Ask with a ticket in hand.
+    fn is_current(&self, store: &Bound<'py, Store>) -> PyResult<bool> {
+        match &self.versions {
+            Some(versions) => Store::are_current(store, &self.tags[..self.own], versions),
+            None => Ok(true),
+        }
+    }
+
     fn new(key: &[u8], made: Bound<'py, PyAny>, alone: bool) -> PyResult<Self> {
         let versions = match parts_of(&made)? {
             Some(parts) => parts.get_item(2)?.extract()?,
