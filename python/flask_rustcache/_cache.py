@@ -98,7 +98,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
     def _call_fn_or_exception(  # type: ignore[override]
         self, fn: Any, /, *args: Any, **kwargs: Any
     ) -> Any:
-        """The same for Flask-Caching's code, which asks the exception for its response before it is stored."""
+        """The same for Flask-Caching's code, which asks an exception for its response before storing it."""
         outcome = self._outcome(fn, *args, **kwargs)
         if isinstance(outcome, HTTPException) and not answers_without_request(outcome):
             raise outcome
