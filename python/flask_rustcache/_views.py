@@ -93,12 +93,12 @@ class CachedView(Decorated):
             return self._accepts(value)
         if callable(self._options.response_filter):
             return self._accepts(value.get_response())
+        answer: Any = value.response
         try:
             # As the server would ask it: one of the application's own may not know how to answer otherwise.
             answer = value.get_response(request.environ if request else {})
         except Exception:
-            # The server could not ask it, either: an error handler answers for it, each visitor anew.
-            answer = value.response
+            LOGGER.debug("an error handler answers for %r", value)
         return self._accepts(answer)
 
     def _raised(self, value: Any) -> Any:
