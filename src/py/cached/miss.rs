@@ -70,10 +70,11 @@ impl<'py> Call<'_, 'py> {
                 };
                 if anew.bytes() != key.bytes() {
                     self.remember_anew(&anew, store, (shape.as_ref(), &defaults))?;
-                    if !alone && let Some(found) = self.look(store, anew.bytes(), &mut alone)? {
-                        own_entry(store, anew.bytes(), &made)?;
-                        return Ok(Sought::Found(found));
-                    }
+                }
+                let sought = (anew.bytes(), false);
+                if !alone && let Some(found) = self.look(store, sought, &mut alone)? {
+                    own_entry(store, anew.bytes(), &made)?;
+                    return Ok(Sought::Found(found));
                 }
                 return self.begin_miss(store, Miss::new(anew.bytes(), made, alone)?);
             }
@@ -185,7 +186,7 @@ impl<'py> Call<'_, 'py> {
         miss: &Miss<'py>,
     ) -> PyResult<Option<Found<'py>>> {
         let mut alone = miss.alone;
-        fail_open(self.py(), self.look(store, &miss.key, &mut alone))
+        fail_open(self.py(), self.look(store, (&miss.key, false), &mut alone))
     }
 
     /// Who calls, what it is to do, and how long it waits, in seconds.
