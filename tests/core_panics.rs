@@ -58,7 +58,7 @@ const VIEWING: [Viewing; 4] = [
         (1, 0),
     ),
     (
-        |store| drop(store.read_if(b"live", LATER, |_| -> Option<()> { panic!() })),
+        |store| drop(store.read_if(b"live", LATER, |_, _| -> Option<()> { panic!() })),
         (0, 0),
     ),
     (

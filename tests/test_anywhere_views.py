@@ -245,6 +245,22 @@ def test_view_arguments_named_as_what_the_key_is_made_of(app, runs):
     assert ask(app, "GET /1/2/3/4/5/6/7", "GET /2/2/3/4/5/6/7") == [first, second]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_view_with_an_argument_that_is_called_as_an_owner_is(app, named):
+    """J4: ``<cls>`` in a path is an argument like any other, also where the view calls itself for others."""
+
+    @app.get("/<cls>")
+    @cached(60)
+    def members(cls):
+        if cls != "all":
+            return cls
+        return " ".join(members(cls=name) if named else members(name) for name in "abab")
+
+    for _ in range(2):
+        assert ask(app, "GET /all", "GET /a", "GET /b") == ["a b a b", "a", "b"]
+    assert len(stored(app)) == 5
+
+
 def test_private_responses_are_not_stored(app, runs):
     """K1: with one warning; CACHE_STORE_PRIVATE is upstream's way."""
 

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import itertools
+import sys
 import warnings
 from collections import UserDict, UserList
 from http import HTTPStatus
@@ -243,6 +244,20 @@ def test_tuples_that_are_no_answers_are_stored(value):
     assert runs == {"pair": 1}
 
 
+def test_a_value_of_tuples_that_nest_deeply():
+    """It is the caller's, stored or not: what is looked for is no deeper than answers are."""
+    deep = ()
+    for number in range(sys.getrecursionlimit()):
+        deep = (deep, number)
+    _, cache, _ = build()
+
+    @cache.cached(60, key_prefix="deep")
+    def nested():
+        return deep
+
+    assert nested() is deep
+
+
 @pytest.mark.parametrize("cache_class", CACHES.values(), ids=CACHES)
 def test_an_exception_that_cannot_answer_without_a_request(cache_class):
     """It is stored and raised again: only the server, or a filter of one's own, asks for its response."""
@@ -272,3 +287,42 @@ def test_an_exception_that_cannot_answer_without_a_request(cache_class):
                 with pytest.raises(Teapot):
                     outside()
         assert runs == {"pot": 2}
+
+
+class Answered(HTTPException):
+    """One that an error handler of the application's answers for."""
+
+    code = 418
+    description = "tea"
+
+    def get_response(self):
+        raise NotImplementedError("the error handler answers")
+
+
+def test_an_exception_that_has_no_answer_of_its_own():
+    """It is stored, and an error handler answers each visitor."""
+    app, cache, runs = build()
+    app.register_error_handler(Answered, lambda error: (f"no {error.description}", 418))
+
+    @app.get("/")
+    @cache.cached(60)
+    def pot():
+        runs.count("pot")
+        raise Answered
+
+    assert [app.test_client().get("/").text for _ in range(2)] == ["no tea"] * 2
+    assert runs == {"pot": 1}
+
+
+@pytest.mark.parametrize("backend", ["SimpleCache", "NullCache"])
+def test_an_exception_that_has_no_answer_of_its_own_on_other_backends(backend):
+    """Flask-Caching's code, which answers there, would ask it for one: it is raised, and not stored."""
+    app, cache, _ = build(CACHE_TYPE=backend, CACHE_NO_NULL_WARNING=True)
+    app.register_error_handler(Answered, lambda error: (f"no {error.description}", 418))
+
+    @app.get("/")
+    @cache.cached(60)
+    def pot():
+        raise Answered
+
+    assert [app.test_client().get("/").text for _ in range(2)] == ["no tea"] * 2

@@ -72,6 +72,35 @@ def test_other_keys_stop_no_fill():
 
 
 @in_child
+def test_a_function_that_is_forgotten_before_its_fill_begins():
+    """C6: what is computed under its old version is not stored, though an older fill of that is under way."""
+    _, cache, _ = shop()
+    runs, gate, forget = itertools.count(1), Gate(), []
+
+    def tags(_a):
+        # Asked when the key is made, and before the fill begins.
+        if forget:
+            cache.delete_memoized(forget.pop())
+        return ["tag"]
+
+    @cache.memoize(60, tags=tags)
+    def total(_a):
+        number = next(runs)
+        if number == 1:
+            gate.stay()
+        return number
+
+    leader = lead(lambda: total("a"), gate)
+    forget.append(total)
+    assert total("a") == 2
+    cache.delete_memoized(total, "a")
+    assert total("a") == 3
+    gate.open()
+    assert leader.join() == [1]
+    assert total("a") == 3
+
+
+@in_child
 def test_a_cancelled_fill_is_no_reason_not_to_wait_for_the_next():
     """C4: that it was deleted meanwhile says nothing of what comes."""
     _, cache, runs = shop()

@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import sys
 import threading
 import tracemalloc
 import warnings
@@ -143,6 +144,28 @@ def test_recursion_in_a_thread():
         return f"outer and {Crowd(lambda: context.run(total, a)).join()[0]}"
 
     assert total(1) == "outer and inner"
+
+
+@in_child
+def test_a_context_of_a_deep_recursion_goes_in_a_thread_with_a_small_stack():
+    """C2: the fills in it, one around the other, are let go one after the other."""
+    _, cache, _ = shop()
+    contexts = []
+
+    @cache.memoize(60)
+    def deep(level):
+        if level == 0:
+            contexts.append(contextvars.copy_context())
+            return 0
+        return deep(level - 1) + 1
+
+    def in_thread(call, stack):
+        threading.stack_size(stack)
+        return Crowd(call).join()
+
+    sys.setrecursionlimit(100_000)
+    assert in_thread(lambda: deep(3_000), 1 << 28) == [3_000]
+    assert in_thread(contexts.clear, 1 << 17) == [None]
 
 
 @pytest.mark.parametrize("kind", ["calls", "view and call"])

@@ -299,6 +299,26 @@ def test_a_value_put_by_hand_is_forgotten_with_its_instance(cache_class):
     assert basket.total(1) == 1
 
 
+@pytest.mark.parametrize("cache_class", CACHES.values(), ids=CACHES)
+def test_a_value_put_by_hand_under_an_old_key_is_not_found(cache_class):
+    """Somebody made the key, and then the function was forgotten; what has the present key is found."""
+    _, cache, runs = build(cache_class)
+
+    @cache.memoize(60)
+    def total(a):
+        return runs.count("total")
+
+    assert [total(1), total(1)] == [1, 1]
+    key = key_of(total, 1)
+    cache.delete_memoized(total)
+    cache.set(key, "late")
+    assert [total(1), total(1)] == [2, 2]
+    cache.set(key_of(total, 1), "in time")
+    assert [total(1), total(1)] == ["in time"] * 2
+    cache.delete_memoized(total)
+    assert [total(1), total(1)] == [3, 3]
+
+
 @pytest.mark.parametrize(
     "call",
     [

@@ -14,6 +14,7 @@ from ._groups import Groups, frozen
 from ._keyed import KeyedMethod, keyed_of
 from ._memoized import KeyOptions, MemoizedFunction
 from ._native import CacheFront
+from ._private import answers_without_request
 from ._versions import Versions
 from ._views import CachedView, ViewOptions
 
@@ -87,13 +88,21 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
     def _call_fn(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[override]
         return self.app.ensure_sync(fn)(*args, **kwargs)
 
-    def _call_fn_or_exception(  # type: ignore[override]
-        self, fn: Any, /, *args: Any, **kwargs: Any
-    ) -> Any:
+    def _outcome(self, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """What a view returned, or the `HTTPException` that it raised."""
         try:
             return self._call_fn(fn, *args, **kwargs)
         except HTTPException as error:
             return error
+
+    def _call_fn_or_exception(  # type: ignore[override]
+        self, fn: Any, /, *args: Any, **kwargs: Any
+    ) -> Any:
+        """The same for Flask-Caching's code, which asks an exception for its response before storing it."""
+        outcome = self._outcome(fn, *args, **kwargs)
+        if isinstance(outcome, HTTPException) and not answers_without_request(outcome):
+            raise outcome
+        return outcome
 
     def _owner(self) -> Any:
         """Whose signals are sent."""

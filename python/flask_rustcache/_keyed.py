@@ -144,7 +144,7 @@ class Keyed(Decorated):
         for position, (name, value) in enumerate(bound.arguments.items()):
             if name in self._ignored:
                 continue
-            if position == 0 and name in {"self", "cls"}:
+            if position == 0 and name in {"self", "cls"} and not (scoped and type(value) in _PLAIN):
                 if not scoped:
                     parts.append(f"{name}={_owner_text(value)}")
             elif signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
@@ -236,7 +236,7 @@ class KeyedView(Keyed, CachedView):
     def _owner_class(self, args: tuple[Any, ...]) -> str:
         """Of a method, the class: a view may ask another's method for its answer."""
         parameters = list(signature_of(self._function).parameters)
-        if not args or parameters[:1] not in (["self"], ["cls"]):
+        if not args or type(args[0]) in _PLAIN or parameters[:1] not in (["self"], ["cls"]):
             return ""
         owner = args[0] if isinstance(args[0], type) else type(args[0])
         return f" {owner.__module__}.{owner.__qualname__}"

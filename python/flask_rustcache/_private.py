@@ -15,6 +15,8 @@ from ._decorated import name_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from werkzeug.exceptions import HTTPException
+
 #: What answers ``Range``, ``If-None-Match`` and the like (RFC 9110): an answer to that request alone.
 _CONDITIONAL = {206, 304, 412, 416}
 
@@ -63,13 +65,28 @@ class PrivateFilter:
         )
 
 
+def answers_without_request(error: HTTPException) -> bool:
+    """Whether an exception has a response for whoever asks, as Flask-Caching's code does."""
+    try:
+        error.get_response()
+    except Exception:
+        return False
+    return True
+
+
 def _is_private(value: Any) -> bool:
     """Whether a view's return value says that it is for one visitor, or one request, only."""
-    if isinstance(value, Response):
-        return value.status_code in _CONDITIONAL or _headers_are_private(value.headers)
     if isinstance(value, tuple) and value:
-        return _is_private(value[0]) or _status_is_conditional(value) or _tuple_has_private_headers(value)
-    return False
+        # No view's body is a tuple itself: those of other functions may nest as deep as they like.
+        is_private = _status_is_conditional(value) or _tuple_has_private_headers(value)
+        return is_private or _response_is_private(value[0])
+    return _response_is_private(value)
+
+
+def _response_is_private(value: Any) -> bool:
+    if not isinstance(value, Response):
+        return False
+    return value.status_code in _CONDITIONAL or _headers_are_private(value.headers)
 
 
 def _status_is_conditional(value: tuple[Any, ...]) -> bool:

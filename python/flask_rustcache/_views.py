@@ -80,7 +80,7 @@ class CachedView(Decorated):
         self._tell(False, key, args, kwargs)
         if request:
             self._methods().update(_READING if request.method in _READING else {request.method})
-        value = joined(self._of._call_fn_or_exception(self._function, *args, **kwargs))
+        value = joined(self._of._outcome(self._function, *args, **kwargs))
         if self._may_store(value):
             timeout = self._timeout()
             if isinstance(value, CachedResponse):
@@ -93,8 +93,13 @@ class CachedView(Decorated):
             return self._accepts(value)
         if callable(self._options.response_filter):
             return self._accepts(value.get_response())
-        # As the server would ask it: one of the application's own may not know how to answer otherwise.
-        return self._accepts(value.get_response(request.environ if request else {}))
+        answer: Any = value.response
+        try:
+            # As the server would ask it: one of the application's own may not know how to answer otherwise.
+            answer = value.get_response(request.environ if request else {})
+        except Exception:
+            LOGGER.debug("an error handler answers for %r", value)
+        return self._accepts(answer)
 
     def _raised(self, value: Any) -> Any:
         """The answer, if it is not one to be raised."""

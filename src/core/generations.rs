@@ -27,6 +27,13 @@ impl Ticket {
         self.key.number = self.key.number.min(whole.key.number);
         self
     }
+
+    /// A ticket that nothing is stored with, whatever other tickets are out: no value has so many tags.
+    #[must_use]
+    pub const fn void(mut self) -> Self {
+        self.watched = usize::MAX;
+        self
+    }
 }
 
 /// When a watch began.

@@ -128,19 +128,19 @@ impl<V> Shard<V> {
         self.stats.misses += 1;
     }
 
-    /// What `view` makes of a live value, which is a hit if it makes anything of it.
+    /// What `view` makes of a live value, told whether it has tags; a hit if it makes anything of it.
     pub(super) fn read_if<R>(
         &mut self,
         key: Hashed<'_>,
         now: Instant,
-        view: impl FnOnce(&V) -> Option<R>,
+        view: impl FnOnce(&V, bool) -> Option<R>,
     ) -> Option<R> {
         let token = self.find(key)?;
         let entry = self.slab.entry_mut(token);
         if entry.lifetime.is_expired(now) {
             return None;
         }
-        let seen = view(&entry.value)?;
+        let seen = view(&entry.value, entry.tags.is_some())?;
         Policy::access(entry);
         self.stats.hits += 1;
         Some(seen)

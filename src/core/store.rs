@@ -274,7 +274,7 @@ impl<V> Store<V> {
         &self,
         key: &[u8],
         now: Instant,
-        view: impl FnOnce(&V) -> Option<R>,
+        view: impl FnOnce(&V, bool) -> Option<R>,
     ) -> (Option<R>, Evicted<V>) {
         self.call(key, now, |shard, key, _| shard.read_if(key, now, view))
     }

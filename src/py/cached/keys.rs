@@ -124,6 +124,15 @@ impl<'py> Call<'_, 'py> {
         matches!(self.this.rule, Some(KeyRule::Call(_) | KeyRule::Scoped(..)))
     }
 
+    /// Was the key made for an earlier call by its arguments? What the function stored under it has tags. Without, it
+    /// may be what somebody put there by hand, when the key was out of date already.
+    pub(super) const fn is_remembered(&self, known: &Known<'py>) -> bool {
+        matches!(
+            (known, &self.this.rule),
+            (Known::Key, Some(KeyRule::Call(_)))
+        )
+    }
+
     /// Python makes the key.
     #[cold]
     pub(super) fn make_key(&self, to: &mut Buffer) -> PyResult<Known<'py>> {

@@ -70,10 +70,11 @@ impl<'py> Call<'_, 'py> {
                 };
                 if anew.bytes() != key.bytes() {
                     self.remember_anew(&anew, store, (shape.as_ref(), &defaults))?;
-                    if !alone && let Some(found) = self.look(store, anew.bytes(), &mut alone)? {
-                        own_entry(store, anew.bytes(), &made)?;
-                        return Ok(Sought::Found(found));
-                    }
+                }
+                let sought = (anew.bytes(), false);
+                if !alone && let Some(found) = self.look(store, sought, &mut alone)? {
+                    own_entry(store, anew.bytes(), &made)?;
+                    return Ok(Sought::Found(found));
                 }
                 return self.begin_miss(store, Miss::new(anew.bytes(), made, alone)?);
             }
@@ -142,8 +143,13 @@ impl<'py> Call<'_, 'py> {
             }
         };
         let ticket = Store::ticket(store, &miss.key, &miss.tags)?;
+        let is_current = miss.is_current(store);
         let claim = Claim {
-            ticket: ticket.ticket,
+            // Where it was forgotten just now, what is computed has no place any more, and is not stored.
+            ticket: match is_current {
+                Ok(true) => ticket.ticket,
+                _ => ticket.ticket.void(),
+            },
             place,
             tags: miss.tags.clone(),
         };
@@ -157,13 +163,7 @@ impl<'py> Call<'_, 'py> {
             }
             return Ok(Prepared::Found(Box::new(found)));
         }
-        let is_current = match &miss.versions {
-            Some(versions) => Store::are_current(store, &miss.tags[..miss.own], versions)?,
-            None => true,
-        };
-        // Where it was forgotten just now, what is computed has no place any more, and is not stored: its
-        // ticket is given back.
-        let ticket = is_current.then_some(ticket);
+        let ticket = is_current?.then_some(ticket);
         Ok(Prepared::Filling(Some(Box::new((filling, ticket)))))
     }
 
@@ -186,7 +186,7 @@ impl<'py> Call<'_, 'py> {
         miss: &Miss<'py>,
     ) -> PyResult<Option<Found<'py>>> {
         let mut alone = miss.alone;
-        fail_open(self.py(), self.look(store, &miss.key, &mut alone))
+        fail_open(self.py(), self.look(store, (&miss.key, false), &mut alone))
     }
 
     /// Who calls, what it is to do, and how long it waits, in seconds.
@@ -219,6 +219,14 @@ impl<'py> Call<'_, 'py> {
 }
 
 impl<'py> Miss<'py> {
+    /// Are the versions in the key those of the function, still? Ask with a ticket in hand.
+    fn is_current(&self, store: &Bound<'py, Store>) -> PyResult<bool> {
+        match &self.versions {
+            Some(versions) => Store::are_current(store, &self.tags[..self.own], versions),
+            None => Ok(true),
+        }
+    }
+
     fn new(key: &[u8], made: Bound<'py, PyAny>, alone: bool) -> PyResult<Self> {
         let versions = match parts_of(&made)? {
             Some(parts) => parts.get_item(2)?.extract()?,

@@ -1,5 +1,7 @@
 //! What a fill is for, and what its value is stored with.
 
+use std::cell::RefCell;
+
 use pyo3::prelude::*;
 
 use crate::core::sync::{AtomicBool, Ordering};
@@ -31,6 +33,36 @@ pub(in crate::py) struct Fill {
     /// It has ended.
     pub(super) over: AtomicBool,
     pub(super) around: Option<Py<Fill>>,
+}
+
+thread_local! {
+    /// Fills that wait to be dropped by the drop that is under way; None while none is.
+    static TO_DROP: RefCell<Option<Vec<Py<Fill>>>> = const { RefCell::new(None) };
+}
+
+/// A context may be the last to know of thousands of fills around each other: one goes after the other, not within it.
+impl Drop for Fill {
+    fn drop(&mut self) {
+        let Some(around) = self.around.take() else {
+            return;
+        };
+        let mut around = Some(around);
+        let leads = TO_DROP.try_with(|list| match &mut *list.borrow_mut() {
+            Some(list) => {
+                list.extend(around.take());
+                false
+            }
+            list => list.replace(Vec::new()).is_none(),
+        });
+        while let Some(next) = around.take() {
+            drop(next);
+            let later = |list: &RefCell<Option<Vec<_>>>| list.borrow_mut().as_mut()?.pop();
+            around = TO_DROP.try_with(later).ok().flatten();
+        }
+        if leads == Ok(true) {
+            TO_DROP.set(None);
+        }
+    }
 }
 
 impl Claim {

@@ -64,9 +64,13 @@ pub(in crate::py) fn write_call(
 ) -> PyResult<()> {
     for (position, value) in args.iter_borrowed().enumerate() {
         if position == 0 && shape.has_owner {
-            // Within a scope, that stands for the owner.
+            // Within a scope, that stands for the owner. A plain value is none, but an argument of that name.
             if !scoped {
                 write_owner(to, &value)?;
+            } else if is_plain(&value) {
+                write(to, &value, 0)?;
+            } else {
+                to.push(b"O");
             }
         } else if shape.ignored_positions.contains(&position) {
             to.push(b"_");
@@ -123,6 +127,16 @@ fn write_owner(to: &mut Buffer, owner: &Bound<'_, PyAny>) -> PyResult<()> {
 fn write_text_of(to: &mut Buffer, value: &Bound<'_, PyAny>) -> PyResult<()> {
     to.push_sized(value.str()?.to_str()?.as_bytes());
     write(to, value, 0)
+}
+
+/// A value of a type that counts by itself, wherever it stands.
+fn is_plain(value: &Bound<'_, PyAny>) -> bool {
+    value.is_none()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || value.is_exact_instance_of::<PyString>()
+        || value.is_exact_instance_of::<PyBytes>()
 }
 
 fn write(to: &mut Buffer, value: &Bound<'_, PyAny>, depth: usize) -> PyResult<()> {

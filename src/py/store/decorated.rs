@@ -58,27 +58,30 @@ impl Store {
     }
 
     /// The value of a str key, counted as a hit; where there is none nothing is counted. A None is a value
-    /// only with `none_counts`.
+    /// only with `none_counts`; one without tags is not if they are asked for.
     #[inline]
     pub(in crate::py) fn hit<'py>(
         slf: &Bound<'py, Self>,
         key: &[u8],
-        none_counts: bool,
+        (none_counts, tagged): (bool, bool),
     ) -> PyResult<Hit<'py>> {
         let (this, py) = (slf.get(), slf.py());
         let now = Self::begin(slf)?;
         if this.records.are_due(now) {
             this.purge_records(py, now);
         }
-        let (found, evicted) = this.core()?.read_if(key, now, |stored| match stored {
-            Stored::Shared(object) if object.is_none(py) && !none_counts => None,
-            stored => Some(stored.share(py)),
-        });
+        let (found, evicted) = this
+            .core()?
+            .read_if(key, now, |stored, has_tags| match stored {
+                _ if tagged && !has_tags => None,
+                Stored::Shared(object) if object.is_none(py) && !none_counts => None,
+                stored => Some(stored.share(py)),
+            });
         this.bury(py, evicted);
         match found {
             None => Ok(Hit::Absent),
             Some(Stored::Shared(object)) => Ok(Hit::Value(object.into_bound(py))),
-            Some(stored) => Self::hit_unshared(slf, stored, key, none_counts),
+            Some(stored) => Self::hit_unshared(slf, stored, key, (none_counts, tagged)),
         }
     }
 
@@ -86,7 +89,7 @@ impl Store {
         slf: &Bound<'py, Self>,
         stored: Stored,
         key: &[u8],
-        none_counts: bool,
+        (none_counts, tagged): (bool, bool),
     ) -> PyResult<Hit<'py>> {
         let loaded = matches!(
             stored,
@@ -94,7 +97,7 @@ impl Store {
         );
         match Self::decode(slf, stored)? {
             // A custom serializer's object, replaced before it could be fetched: look again.
-            None => Self::hit(slf, key, none_counts),
+            None => Self::hit(slf, key, (none_counts, tagged)),
             Some(value) if loaded && value.is_none() && !none_counts => Ok(Hit::Absent),
             Some(value) if loaded => Ok(Hit::Loaded(value)),
             Some(value) => Ok(Hit::Value(value)),
