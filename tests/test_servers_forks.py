@@ -224,13 +224,14 @@ def test_counters_are_the_parents_own():
     """E1: what children read is not counted here, and what threads read meanwhile is, exactly."""
     cache, done, reads = RustCache(clock=ManualClock()), threading.Event(), [0] * 4
 
-    def read(at):
+    # By defaults: without a global lock a child may wait for a variable of a closure for ever.
+    def read(at, cache=cache, done=done, reads=reads):
         while not done.is_set():
             cache.get("there")
             cache.get(("not there", at))
             reads[at] += 1
 
-    def child():
+    def child(cache=cache):
         before = cache.stats()
         for _ in range(100):
             cache.get("there")
