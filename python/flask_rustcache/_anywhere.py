@@ -12,6 +12,7 @@ from flask import Flask, current_app
 from . import _compat, _config
 from ._cache import Cache
 from ._decorated import Options
+from ._fork import looked_up, made_once
 from ._groups import frozen
 from ._keyed import KeyedFunction, KeyedView
 from ._memoized import is_all_told
@@ -44,13 +45,8 @@ class CurrentCache(Cache):
         return app
 
     def _made_once(self, name: str, make: Callable[[], Any]) -> Any:
-        """What was made at the first use; of two threads at once, one comes first.
-
-        Nobody waits for another, as in ``functools.cached_property`` up to 3.11: in a forked child that may
-        be a thread of the parent's.
-        """
-        own = vars(self)
-        return own[name] if name in own else own.setdefault(name, make())
+        """What was made at the first use."""
+        return made_once(vars(self), name, make)
 
     @property
     def app(self) -> Flask:  # type: ignore[override]  # there it is set, here it is found
@@ -61,14 +57,14 @@ class CurrentCache(Cache):
         return present
 
     def _owner(self) -> Any:
-        caches = current_app.extensions.get("cache", {}) if current_app else {}
+        caches = (looked_up(current_app.extensions, "cache") or {}) if current_app else {}
         return next(iter(caches), self)
 
     def _find_backend(self) -> Any:
         """What the native half asks for where there is not just one cache."""
         if not current_app:
             return self._process_wide
-        caches = current_app.extensions.get("cache", {})
+        caches = looked_up(current_app.extensions, "cache") or {}
         if len(caches) == 1:
             return next(iter(caches.values()))
         if caches:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import flask_caching
-from flask import current_app
 from werkzeug.exceptions import HTTPException
 
 from . import _compat, _config
 from ._decorated import Options
+from ._fork import looked_up
 from ._groups import Groups, frozen
 from ._keyed import KeyedMethod, keyed_of
 from ._memoized import KeyOptions, MemoizedFunction
@@ -58,7 +58,7 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
         """Makes a cache, and sets it up for ``app`` if that is given; see the class."""
         self._first_of_name = {}
         self._others_of_name = {}
-        self._methods_run: dict[str, set[str]] = {}
+        self._methods_run: dict[str, dict[str, None]] = {}
         super().__init__(app, with_jinja2_ext, config)
 
     def init_app(self, app: Flask, config: dict[str, Any] | None = None) -> None:
@@ -78,8 +78,8 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
 
     def _settings(self) -> _config.Settings:
         """What the present application, or the one that was set up last, says of the decorators."""
-        app = current_app or self.app
-        settings: _config.Settings | None = app.extensions.get(_EXTENSION, {}).get(self)
+        app = _compat.present_app() or self.app
+        settings: _config.Settings | None = looked_up(looked_up(app.extensions, _EXTENSION) or {}, self)
         # None where somebody put the backend into its place by hand.
         return _config.Settings.read(app.config) if settings is None else settings
 

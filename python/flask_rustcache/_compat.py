@@ -16,6 +16,8 @@ import flask.globals
 import flask_caching
 from flask_caching import utils
 
+from ._fork import looked_up
+
 if sys.version_info >= (3, 14):
     import annotationlib
 
@@ -101,9 +103,20 @@ cache_memoize_miss: Any = getattr(flask_caching, "cache_memoize_miss", None)
 FILL_CONTEXT: ContextVar[Any] = ContextVar("flask_rustcache_fill")
 
 
+def present_app() -> Any:
+    """The present application, or None.
+
+    ``current_app`` would read a closure's variable, and so lock it where there is no global lock.
+    """
+    if CURRENT_APP is None:
+        return flask.globals.current_app or None
+    context = CURRENT_APP.get(None)
+    return None if context is None else context.app
+
+
 def in_event_loop() -> bool:
     """Whether this thread is running an event loop just now, so that it must not wait."""
-    asyncio: Any = sys.modules.get("asyncio")
+    asyncio: Any = looked_up(sys.modules, "asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
 
 

@@ -13,6 +13,8 @@ import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+from ._fork import looked_up
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -69,10 +71,15 @@ class Settings(NamedTuple):
     def read(cls, config: dict[str, Any]) -> Settings:
         """Reads and checks them; raises ``ValueError`` or ``TypeError`` naming the key."""
         return cls(
-            flag(config.get("CACHE_STORE_PRIVATE", False), "CACHE_STORE_PRIVATE"),
-            flag(config.get("CACHE_SINGLE_FLIGHT", True), "CACHE_SINGLE_FLIGHT"),
-            seconds(config.get("CACHE_FILL_TIMEOUT", 10), "CACHE_FILL_TIMEOUT"),
+            flag(_setting(config, "CACHE_STORE_PRIVATE", False), "CACHE_STORE_PRIVATE"),
+            flag(_setting(config, "CACHE_SINGLE_FLIGHT", True), "CACHE_SINGLE_FLIGHT"),
+            seconds(_setting(config, "CACHE_FILL_TIMEOUT", 10), "CACHE_FILL_TIMEOUT"),
         )
+
+
+def _setting(config: dict[str, Any], name: str, default: Any) -> Any:
+    """As ``get``; it is asked at each miss."""
+    return looked_up(config, name) if name in config else default
 
 
 def options(config: dict[str, Any], args: list[Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import hashlib
 import inspect
 import types
 import uuid
-import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from flask import current_app, request
@@ -16,6 +16,7 @@ from flask_caching.backends import NullCache
 
 from ._compat import signature_of
 from ._decorated import Decorated, MadeKey, name_of
+from ._fork import looked_up
 from ._memoized import MemoizedFunction, Shape, shape_of_defaults
 from ._native import CachedFunction, Store
 from ._versions import digest_of, layers_of
@@ -29,6 +30,9 @@ _LONGEST_KEY = 250
 
 #: Bits of an int that is written as decimal digits; Python refuses to do so for very long ones.
 _LONGEST_INT = 1000
+
+#: What a method's first parameter is called. All threads look in here, and to look into a set is to lock it.
+_OWNERS = ("self", "cls")
 
 #: Methods whose answers are cached where a request was dispatched to the function.
 _READING = ("GET", "HEAD")
@@ -88,7 +92,6 @@ class Keyed(Decorated):
     ) -> Self:
         # In any case: what it wraps may be decorated, too, and have handed on its attributes.
         self._ignored = tuple(ignored or ())
-        self._views: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
         self._own_key: Callable[..., str] = self.key
         self._known_name: tuple[str, Any, str] = ("", None, "")
         # What has no name is nobody else's.
@@ -144,7 +147,7 @@ class Keyed(Decorated):
         for position, (name, value) in enumerate(bound.arguments.items()):
             if name in self._ignored:
                 continue
-            if position == 0 and name in {"self", "cls"} and not (scoped and type(value) in _PLAIN):
+            if position == 0 and name in _OWNERS and not (scoped and type(value) in _PLAIN):
                 if not scoped:
                     parts.append(f"{name}={_owner_text(value)}")
             elif signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD:
@@ -243,19 +246,14 @@ class KeyedView(Keyed, CachedView):
 
     def _is_dispatched(self) -> bool:
         """Whether the present request was dispatched to this very function, or to the class of this view."""
-        view = current_app.view_functions.get(request.endpoint or "")
+        view = looked_up(current_app.view_functions, request.endpoint or "")
         if view is None:
             return False
-        try:
-            known = self._views.get(view)
-        except TypeError:
-            # An object that cannot be remembered.
-            return self._is_one_of(_candidates(view))
-        if known is None:
-            known = self._views[view] = self._is_one_of(_candidates(view))
-        # From now on the native half tells by itself what requests for it come to.
-        self._sees(view, known)
-        return known
+        answers = self._is_one_of(_candidates(view))
+        # From now on the native half tells by itself what requests for it come to, if it can be remembered.
+        with suppress(TypeError):
+            self._sees(view, answers)
+        return answers
 
     def _is_one_of(self, functions: list[Any]) -> bool:
         own = _innermost(self._function)

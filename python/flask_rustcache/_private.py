@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
 
 #: What answers ``Range``, ``If-None-Match`` and the like (RFC 9110): an answer to that request alone.
-_CONDITIONAL = {206, 304, 412, 416}
+_CONDITIONAL = (206, 304, 412, 416)
 
 #: Of the tuples that a view may return.
 _LENGTHS = (2, 3)

@@ -10,21 +10,25 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import sys
 import warnings
-import weakref
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 import flask_caching
 from flask_caching.utils import function_namespace
 
+from ._fork import looked_up, made_once
 from ._native import CachedFunction, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-#: By the code, and the name of its file.
-_DIGESTS: weakref.WeakKeyDictionary[CodeType, dict[str, str]] = weakref.WeakKeyDictionary()
+#: By the code, and the name of its file. Not by weak references: to hash one is to lock it (see ``_fork``).
+_DIGESTS: dict[CodeType, dict[str, str]] = {}
+
+#: More code than this is some that is made without end.
+_MOST_DIGESTS = 10_000
 
 #: More wrappers around each other than these are one that makes itself anew.
 _MOST_LAYERS = 1000
@@ -120,21 +124,21 @@ class Versions(flask_caching.Cache):
     def _mark(self, f: Any, name: str) -> str:
         """What tells a function from others of the same name; nothing for the first of them."""
         own = digest_of(f)
-        # Looked up first: to write locks the dict, without a global lock, and a fork may come in the middle.
-        if (self._first_of_name.get(name) or self._first_of_name.setdefault(name, own)) == own:
+        if made_once(self._first_of_name, name, lambda: own) == own:
             return ""
-        is_told = name in self._others_of_name
-        self._others_of_name.setdefault(name, {})[own] = None
+        is_told = looked_up(self._others_of_name, name) is not None
+        others: dict[str, None] = made_once(self._others_of_name, name, dict)
+        made_once(others, own, lambda: None)
         if not is_told:
             _warn_of_same_name(name)
         return f"#{own}"
 
     def _marks_of(self, f: Any, name: str) -> list[str]:
         """The mark of the function that is meant; those of all that have its name if it is none of them."""
-        own, others = digest_of(f), self._others_of_name.get(name, {})
+        own, others = digest_of(f), looked_up(self._others_of_name, name) or {}
         if own in others:
             return [f"#{own}"]
-        is_first = self._first_of_name.get(name, own) == own
+        is_first = looked_up(self._first_of_name, name) in {None, own}
         return [""] if is_first else ["", *(f"#{other}" for other in list(others))]
 
 
@@ -172,16 +176,14 @@ def digest_of(function: Any, whole: bool = False) -> str:
 
 def _digest(code: CodeType, tells_place: bool) -> str:
     # Code objects are equal if they differ in their files alone.
-    known, place = _DIGESTS.get(code), code.co_filename if tells_place else ""
-    if known is None:
-        known = _DIGESTS.setdefault(code, {})
-    if place not in known:
-        known[place] = _hashed(_described(code, tells_place))
-    return known[place]
+    if len(_DIGESTS) > _MOST_DIGESTS:
+        _DIGESTS.clear()
+    known, place = made_once(_DIGESTS, code, dict), code.co_filename if tells_place else ""
+    return made_once(known, place, lambda: _hashed(_described(code, tells_place)))
 
 
 def _hashed(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return sys.intern(hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8])
 
 
 def _described(part: Any, tells_place: bool) -> str:

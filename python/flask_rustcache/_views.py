@@ -11,10 +11,11 @@ from werkzeug.exceptions import HTTPException
 
 from ._compat import cache_view_hit, cache_view_miss, hashes_plainly
 from ._decorated import LOGGER, Decorated, Options, Plan, joined, name_of
+from ._fork import made_once
 from ._private import PrivateFilter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from flask import Response
 
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 
 
 #: Methods whose answers may serve each other.
-_READING = {"GET", "HEAD"}
-_ALL_METHODS = _READING | {"POST", "PUT", "PATCH", "DELETE"}
+_READING = ("GET", "HEAD")
+_ALL_METHODS = (*_READING, "POST", "PUT", "PATCH", "DELETE")
 
 
 class ViewOptions(NamedTuple):
@@ -79,7 +80,7 @@ class CachedView(Decorated):
         """Flask-Caching's way from a miss to an answer."""
         self._tell(False, key, args, kwargs)
         if request:
-            self._methods().update(_READING if request.method in _READING else {request.method})
+            self._note(_READING if request.method in _READING else (request.method,))
         value = joined(self._of._outcome(self._function, *args, **kwargs))
         if self._may_store(value):
             timeout = self._timeout()
@@ -115,11 +116,15 @@ class CachedView(Decorated):
             signal = cache_view_hit if found else cache_view_miss
             signal.send(cache=owner, cache_key=key, args=args, kwargs=kwargs)
 
-    def _methods(self) -> set[str]:
+    def _methods(self) -> dict[str, None]:
         """The request methods that the function ran for; it may be decorated afresh at each request."""
         name = f"{getattr(self._function, '__module__', None)}.{name_of(self._function)}"
-        methods: set[str] = self._of._methods_run.setdefault(name, set())
-        return methods
+        return made_once(self._of._methods_run, name, dict)
+
+    def _note(self, ran: Iterable[str]) -> None:
+        methods = self._methods()
+        for method in ran:
+            made_once(methods, method, lambda: None)
 
     def _meets_method(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """The first request of this method was answered from the cache: who stored that?"""
@@ -127,7 +132,7 @@ class CachedView(Decorated):
         # Where it never ran, somebody put the answer there for it, unless another view has the same path.
         if method in methods or (not methods and not _serves_several(request)):
             return
-        methods.update(_ALL_METHODS)
+        self._note(_ALL_METHODS)
         warnings.warn(
             f"a {method} request to {request.path} was answered from the cache, by"
             f" {name_of(self._function)}, with what a request of another method stored there, as the key"
@@ -147,7 +152,7 @@ def _is_plain_text(text: str) -> bool:
 def _serves_several(request: Any) -> bool:
     """Is this a request that does not read, for a path that may also be read?"""
     methods = getattr(request.url_rule, "methods", None) or ()
-    return request.method not in _READING and not _READING.isdisjoint(methods)
+    return request.method not in _READING and any(method in methods for method in _READING)
 
 
 def _indicate(app: Any, found: bool) -> None:

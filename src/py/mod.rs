@@ -13,6 +13,7 @@ mod imports;
 mod interpreter;
 mod jitter;
 mod key;
+mod numbered;
 mod once;
 mod prototypes;
 mod remembered;

@@ -1,17 +1,17 @@
 //! Objects that a custom serializer returned in place of bytes. They may refer to anything, the cache
-//! included, so they are kept in a Python dict, which the collector can follow, and never in an entry.
+//! included, so they are kept where the collector can follow them, and never in an entry.
 
 use std::sync::atomic::Ordering;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
+use super::numbered::Numbered;
 use crate::core::sync::AtomicU64;
 
-/// Number to object. The dict is fixed for the store's life.
+/// The objects, and the last number that was given to one.
 pub(super) struct Vault {
-    objects: Py<PyDict>,
+    objects: Numbered,
     last: AtomicU64,
 }
 
@@ -43,19 +43,19 @@ impl Drop for Unclaimed<'_, '_> {
 impl Vault {
     pub(super) fn new(py: Python<'_>) -> Self {
         Self {
-            objects: PyDict::new(py).unbind(),
+            objects: Numbered::new(py),
             last: AtomicU64::new(0),
         }
     }
 
     pub(super) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.objects)
+        self.objects.traverse(visit)
     }
 
     /// Keeps an object; the number it is found by.
     pub(super) fn put(&self, object: &Bound<'_, PyAny>) -> PyResult<u64> {
         let number = self.last.fetch_add(1, Ordering::Relaxed);
-        self.objects.bind(object.py()).set_item(number, object)?;
+        self.objects.put(number, object)?;
         Ok(number)
     }
 
@@ -65,7 +65,7 @@ impl Vault {
         py: Python<'py>,
         number: u64,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.objects.bind(py).get_item(number)
+        self.objects.get(py, number)
     }
 
     /// Holds on to a number that is not yet in the store: unless it is claimed, it is taken out again.
@@ -83,9 +83,6 @@ impl Vault {
 
     /// Takes an object out, and hands it over to be dropped where that does no harm.
     pub(super) fn take<'py>(&self, py: Python<'py>, number: u64) -> Option<Bound<'py, PyAny>> {
-        let objects = self.objects.bind(py);
-        let object = objects.get_item(number).ok()??;
-        objects.del_item(number).ok()?;
-        Some(object)
+        self.objects.take(py, number)
     }
 }

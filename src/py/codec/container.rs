@@ -10,6 +10,8 @@ use pyo3::types::{PyDict, PyList, PySet, PyTuple};
 use super::compact::{self, Compact};
 use super::prototype::Node;
 use crate::core::sync::{AtomicBool, AtomicU32, AtomicUsize, Mutex};
+use crate::py::ffi;
+use crate::py::flight::process_number;
 use crate::py::prototypes::{Budget, Lease};
 use crate::py::weight::counted;
 
@@ -32,6 +34,8 @@ pub(in crate::py) struct Copied {
 /// The hot form, and what it takes of the budget.
 pub(in crate::py) struct Prototype {
     root: Node,
+    /// The process that made it.
+    process: u64,
     /// Gives its bytes back when the prototype goes.
     _lease: Lease,
 }
@@ -101,8 +105,12 @@ impl Copied {
         self.hits_to_pass.store(BACK_OFF, Ordering::Relaxed);
     }
 
+    /// The prototype. Where there is no global lock, one that came along in a fork counts for nothing: to copy a
+    /// container is to lock it, and a thread that is not here may have been about to.
     fn hot(&self) -> Option<Arc<Prototype>> {
-        self.prototype.lock().clone()
+        let is_own =
+            |kept: &&Arc<Prototype>| !ffi::FREE_THREADED || kept.process == process_number();
+        self.prototype.lock().as_ref().filter(is_own).cloned()
     }
 
     /// Makes a prototype, keeps it if the budget allows, and returns a copy of it.
@@ -126,6 +134,7 @@ impl Copied {
         {
             let prototype = Arc::new(Prototype {
                 root,
+                process: process_number(),
                 _lease: lease,
             });
             let before = self.prototype.lock().replace(prototype);

@@ -10,17 +10,16 @@ use std::collections::HashMap;
 use ahash::RandomState;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
 use crate::core::sync::Mutex;
+use crate::py::numbered::Numbered;
 
 /// No key ever has this number: what is not in the table is asked of the core under it, and not found.
 pub(in crate::py) const NOBODY: u64 = 0;
 
-/// The table. The dict is fixed for the store's life, so the collector can follow it without a lock.
+/// The table.
 pub(in crate::py) struct KeyTable {
-    /// Number to key: an int's hash and equality run no code but CPython's.
-    keys: Py<PyDict>,
+    keys: Numbered,
     index: Mutex<Index>,
 }
 
@@ -119,13 +118,13 @@ impl Index {
 impl KeyTable {
     pub(in crate::py) fn new(py: Python<'_>) -> Self {
         Self {
-            keys: PyDict::new(py).unbind(),
+            keys: Numbered::new(py),
             index: Mutex::default(),
         }
     }
 
     pub(in crate::py) fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.keys)
+        self.keys.traverse(visit)
     }
 
     /// The key's number, pinned, or [`NOBODY`].
@@ -173,14 +172,13 @@ impl KeyTable {
 
     /// A new number; None if another thread, or the key's own code, entered one of the same hash meanwhile.
     fn make(&self, key: &Bound<'_, PyAny>, hash: isize, seen: &[u64]) -> PyResult<Option<u64>> {
-        let keys = self.keys.bind(key.py());
         let number = self.index.lock().next_number();
         // First the key, then the number: whoever finds the number finds its key.
-        keys.set_item(number, key)?;
+        self.keys.put(number, key)?;
         if self.index.lock().enter(number, hash, seen) {
             return Ok(Some(number));
         }
-        keys.del_item(number)?;
+        drop(self.keys.take(key.py(), number));
         Ok(None)
     }
 
@@ -200,7 +198,7 @@ impl KeyTable {
     pub(in crate::py) fn retire(&self, py: Python<'_>, idle: Idle) {
         if self.index.lock().retire(idle) {
             // It is there: the number was entered after it, and is nobody's business any more.
-            drop(self.keys.bind(py).del_item(idle.number));
+            drop(self.keys.take(py, idle.number));
         }
     }
 
@@ -210,6 +208,6 @@ impl KeyTable {
         py: Python<'py>,
         number: u64,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.keys.bind(py).get_item(number)
+        self.keys.get(py, number)
     }
 }
