@@ -9,6 +9,7 @@
 
 mod calls;
 mod keys;
+mod methods;
 mod miss;
 mod query;
 mod scope;
@@ -334,34 +335,6 @@ impl<'py> Call<'_, 'py> {
             .is_truthy()
     }
 
-    /// The request's method, if this is the first answer for one of it: it may be another method's.
-    #[inline]
-    fn unknown_method(&self) -> PyResult<Option<u8>> {
-        if !self.this.rule.as_ref().is_some_and(KeyRule::needs_request) {
-            return Ok(None);
-        }
-        let bit = self.method_bit()?;
-        let known = bit == OTHER_METHODS || self.this.methods.load(Ordering::Relaxed) & bit != 0;
-        Ok((!known).then_some(bit))
-    }
-
-    /// One bit for each request method whose answers are told apart; GET and HEAD may serve each other.
-    #[inline]
-    fn method_bit(&self) -> PyResult<u8> {
-        let Some(request) = &self.request else {
-            return Ok(OTHER_METHODS);
-        };
-        let method = request.getattr(intern!(self.py(), "method"))?;
-        Ok(match method.cast::<PyString>()?.to_str()? {
-            "GET" | "HEAD" => 1,
-            "POST" => 2,
-            "PUT" => 4,
-            "PATCH" => 8,
-            "DELETE" => 16,
-            _ => OTHER_METHODS,
-        })
-    }
-
     /// Asks one of the conditions.
     fn asks(&self, condition: &Bound<'py, PyString>) -> PyResult<bool> {
         self.python(condition, ())?.is_truthy()
@@ -405,6 +378,3 @@ impl<'py> Call<'_, 'py> {
         self.decorated.py()
     }
 }
-
-/// Stands for any method that is not told apart, and for no request.
-const OTHER_METHODS: u8 = 0;
