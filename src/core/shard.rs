@@ -140,7 +140,7 @@ impl<V> Shard<V> {
         if entry.lifetime.is_expired(now) {
             return None;
         }
-        let seen = view(&entry.value, entry.tags.is_some())?;
+        let seen = view(&entry.value, entry.is_tagged)?;
         Policy::access(entry);
         self.stats.hits += 1;
         Some(seen)

@@ -173,12 +173,14 @@ impl Tags {
         }
         let stray = |token: u32, entry: &Entry<V>| {
             let mut tags = entry.tags().iter();
-            tags.any(|tag| {
-                !self
-                    .members
-                    .get(tag)
-                    .is_some_and(|members| members.contains(token))
-            })
+            let is_told = entry.is_tagged != entry.tags().is_empty();
+            !is_told
+                || tags.any(|tag| {
+                    !self
+                        .members
+                        .get(tag)
+                        .is_some_and(|members| members.contains(token))
+                })
         };
         if let Some((token, _)) = slab.iter().find(|(token, entry)| stray(*token, entry)) {
             return Err(format!("slot {token} is not known under its tags"));

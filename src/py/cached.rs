@@ -281,7 +281,11 @@ impl<'py> Call<'_, 'py> {
     }
 
     /// The answer, if it is there. One that is stale is none, and is not to be looked for again.
-    #[inline]
+    #[expect(
+        clippy::inline_always,
+        reason = "on the path of a hit, from three places"
+    )]
+    #[inline(always)]
     fn look(
         &self,
         store: &Bound<'py, Store>,

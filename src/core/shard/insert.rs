@@ -259,7 +259,9 @@ impl<V> Shard<V> {
         let gone: Vec<_> = gone.cloned().collect();
         self.tags
             .remove(token, &gone, |tag| evicted.push_emptied(tag));
-        self.slab.entry_mut(token).tags = new;
+        let entry = self.slab.entry_mut(token);
+        entry.is_tagged = new.is_some();
+        entry.tags = new;
     }
 
     pub(super) fn set_lifetime(&mut self, token: u32, lifetime: Lifetime) {
