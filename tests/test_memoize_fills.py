@@ -164,7 +164,7 @@ def test_a_context_of_a_deep_recursion_goes_in_a_thread_with_a_small_stack():
         return Crowd(call).join()
 
     sys.setrecursionlimit(100_000)
-    assert in_thread(lambda: deep(3_000), 1 << 28) == [3_000]
+    assert in_thread(lambda: deep(1_500), 1 << 28) == [1_500]
     assert in_thread(contexts.clear, 1 << 17) == [None]
 
 
