@@ -7,7 +7,7 @@ use super::Store;
 use super::engine::Find;
 use super::tags::TagName;
 use super::weight::Placed;
-use crate::core::{self, Inserted, Instant, Offer, When};
+use crate::core::{self, Inserted, Instant, Lifetime, Offer, When};
 use crate::py::daemon::call_function;
 use crate::py::flight::{Fill, fill_to_store_for};
 use crate::py::key::plain_text;
@@ -66,8 +66,11 @@ impl Store {
         let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
         let unclaimed = this.vault.hold(py, stored.foreign());
         let now = this.settings.clock.now(slf.as_any())?;
-        let Some(lifetime) = timeout.lifetime(now) else {
-            return Self::put_dead(slf, key, now, when).map(Placed::known);
+        let lifetime = match (timeout.lifetime(now), &fill) {
+            (Some(lifetime), _) => lifetime,
+            // Over at once: it takes away what it would have replaced, and nothing that is newer than the fill.
+            (None, Some(_)) => Lifetime::until(now),
+            (None, None) => return Self::put_dead(slf, key, now, when).map(Placed::known),
         };
         let has_records = this.records.get().is_some();
         if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
