@@ -1,7 +1,10 @@
 """Trap C6 for ``memoize``: what is deleted while it is computed goes to its caller and is not stored."""
 
+import itertools
+
 import pytest
 
+from ._apps import backend_of, build
 from ._child import in_child
 from ._fills import FOREVER, Crowd, Gate, follows, lead, shop, until
 from ._memo import Item, entries, key_of, record_of, record_of_instance, records
@@ -139,3 +142,40 @@ def test_a_newer_value_put_during_a_fill_stays():
     gate.open()
     assert leader.join() == [1]
     assert total(a=1, b=2) == "newer"
+
+
+class Shown:
+    """Counts how often it is looked at to make a key."""
+
+    def __init__(self):
+        self.times = 0
+
+    def __repr__(self):
+        self.times += 1
+        return "shown"
+
+
+def test_what_was_put_under_an_old_key_while_it_was_looked_for_is_not_the_functions():
+    """C6: the key was made, the function forgotten, and then somebody put something under that key by hand."""
+    app, cache, _ = build()
+    runs = itertools.count(1)
+    total = cache.memoize(60)(lambda _: next(runs))
+    store = backend_of(app, cache)
+    clock, shown = store.clock, Shown()
+
+    def act():
+        # It was looked at to remember the call, and to make the key; the next to come is the look into the cache.
+        if shown.times == 2:
+            shown.times += 1
+            cache.delete_memoized(total)
+            cache.set(old, "by hand")
+        return clock()
+
+    with app.app_context():
+        old, shown.times = key_of(total, shown), 0
+        store.clock = act
+        assert total(shown) == "by hand"
+        assert total(shown) == 1
+        cache.delete_memoized(total, shown)
+        assert total(shown) == 2
+        assert cache.get(old) == "by hand"

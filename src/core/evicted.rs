@@ -101,7 +101,7 @@ impl<V> Evicted<V> {
     }
 
     /// Adds what a later part of the same operation left.
-    pub(super) fn append(&mut self, mut later: Self) {
+    pub fn append(&mut self, mut later: Self) {
         if let Some(value) = later.unused.take() {
             self.leave_unused(value);
         }

@@ -142,6 +142,8 @@ impl Store {
         now: Instant,
     ) -> Inserted<Stored> {
         let claim = fill.map(|fill| fill.get().claim());
+        let is_known = || self.records.know_version_of(key);
+        let was_known = claim.is_none() && is_known();
         let records = match claim {
             None => self.records.of_entry(key),
             Some(_) => Vec::new(),
@@ -151,10 +153,15 @@ impl Store {
             tags: &tags,
             ..offer
         };
-        match claim {
+        let mut inserted = match claim {
             None => core.put(key, offer, now),
             Some(claim) => claim.insert(core, key, offer, now),
+        };
+        if was_known && !is_known() {
+            // The function was forgotten meanwhile, and perhaps before there was an entry to go with it.
+            inserted.evicted.append(core.remove(key, now).1);
         }
+        inserted
     }
 
     /// A negative timeout: nothing to store, and an unconditional one takes the old value away.

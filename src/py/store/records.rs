@@ -95,6 +95,13 @@ impl Records {
         matches!(versions, Some(VERSION | TWO_VERSIONS)) && self.held.get().is_some()
     }
 
+    /// Is the function's version that an entry's key ends in one that a record has?
+    pub(super) fn know_version_of(&self, key: &[u8]) -> bool {
+        let version = key.get(DIGEST..DIGEST + VERSION);
+        let version = version.and_then(|version| std::str::from_utf8(version).ok());
+        self.may_have(key) && version.is_some_and(|it| self.by_version.lock().contains_key(it))
+    }
+
     /// The records that an entry depends on by its key, which Flask-Caching has end in their versions.
     pub(super) fn of_entry(&self, key: &[u8]) -> Vec<Box<[u8]>> {
         if !self.may_have(key) {

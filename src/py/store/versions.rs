@@ -293,6 +293,19 @@ impl Store {
         Ok(rest.is_empty())
     }
 
+    /// Does a record have the version that those begin with? Yes, if there are none.
+    pub(in crate::py) fn has_version(
+        slf: &Bound<'_, Self>,
+        record: &[u8],
+        versions: Option<&str>,
+    ) -> PyResult<bool> {
+        let Some(versions) = versions else {
+            return Ok(true);
+        };
+        let version = slf.get().records.version(record, Self::begin(slf)?);
+        Ok(version.is_some_and(|version| versions.starts_with(&version)))
+    }
+
     /// Removes the entries that carry a tag, and lets nothing under way store another. What had expired by `now`
     /// counts as that.
     pub(super) fn let_tag_go(&self, py: Python<'_>, tag: &[u8], now: Instant) {
