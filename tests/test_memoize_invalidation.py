@@ -179,3 +179,26 @@ def test_what_was_put_under_an_old_key_while_it_was_looked_for_is_not_the_functi
         cache.delete_memoized(total, shown)
         assert total(shown) == 2
         assert cache.get(old) == "by hand"
+
+
+@in_child
+def test_what_is_not_stored_does_not_shorten_the_life_of_others():
+    """C6: a function's record lives as long as what was stored last under it, and that was another call's value."""
+    app, cache, runs = shop()
+    gate = Gate()
+
+    @cache.memoize(3600)
+    def total(_):
+        number = next(runs)
+        if number == 1:
+            gate.stay()
+        return number
+
+    leader = lead(lambda: total("a"), gate)
+    cache.delete_memoized(total, "a")
+    assert total("b") == 2
+    total.cache_timeout = 1
+    gate.open()
+    assert leader.join() == [1]
+    app.cache_clock.advance(2)
+    assert total("b") == 2

@@ -85,13 +85,14 @@ impl Store {
             when,
             tags: &[],
         };
-        let weight = offer.weight;
+        let (weight, is_of_fill) = (offer.weight, fill.is_some());
         let placed = this.deposit(key, offer, (terms.tags, fill), now)?;
         unclaimed.settle(placed.stored);
         if placed.refused {
             Self::tell_refused(slf, key, weight)?;
         }
-        Ok(placed)
+        let refused = placed.refused || (is_of_fill && !placed.stored);
+        Ok(Placed { refused, ..placed })
     }
 
     /// The fill whose value this is: it may not be wanted any more. Asked first, as what runs while the value is
