@@ -156,7 +156,7 @@ class Shown:
 
 
 def test_what_was_put_under_an_old_key_while_it_was_looked_for_is_not_the_functions():
-    """C6: the key was made, the function forgotten, and then somebody put something under that key by hand."""
+    """C6: the key was made, the function forgotten, and something put under that key by hand."""
     app, cache, _ = build()
     runs = itertools.count(1)
     total = cache.memoize(60)(lambda _: next(runs))
@@ -164,7 +164,7 @@ def test_what_was_put_under_an_old_key_while_it_was_looked_for_is_not_the_functi
     clock, shown = store.clock, Shown()
 
     def act():
-        # It was looked at to remember the call, and to make the key; the next to come is the look into the cache.
+        # It was looked at to remember the call, and to make the key: next comes the look into the cache.
         if shown.times == 2:
             shown.times += 1
             cache.delete_memoized(total)
@@ -183,7 +183,7 @@ def test_what_was_put_under_an_old_key_while_it_was_looked_for_is_not_the_functi
 
 @in_child
 def test_what_is_not_stored_does_not_shorten_the_life_of_others():
-    """C6: a function's record lives as long as what was stored last under it, and that was another call's value."""
+    """C6: a function's record lives as long as what was stored last, and that was another call's value."""
     app, cache, runs = shop()
     gate = Gate()
 
