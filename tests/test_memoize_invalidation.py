@@ -202,3 +202,59 @@ def test_what_is_not_stored_does_not_shorten_the_life_of_others():
     assert leader.join() == [1]
     app.cache_clock.advance(2)
     assert total("b") == 2
+
+
+class Parcel:
+    """A value, as a serializer that makes no bytes keeps it; somebody may do something when it goes."""
+
+    act = None
+
+    def __init__(self, value):
+        self.value = value
+
+    def __del__(self):
+        act, Parcel.act = Parcel.act, None
+        if act is not None:
+            act()
+
+
+class Parcels:
+    """Such a serializer."""
+
+    dumps = staticmethod(Parcel)
+    loads = staticmethod(lambda parcel: parcel.value)
+
+
+@pytest.mark.parametrize("together", ["prefix", "expiry"])
+def test_entries_of_functions_that_go_together_are_gone_when_code_of_values_runs(together):
+    """C6: what is forgotten by then of one of the calls is not found under the version of before."""
+    app, cache, _ = build()
+    runs, said = itertools.count(1), []
+
+    @cache.memoize(60)
+    def one(_):
+        return next(runs)
+
+    @cache.memoize(60)
+    def other(_):
+        return next(runs)
+
+    def act():
+        for function in (one, other):
+            cache.delete_memoized(function, "a")
+            said.append(function("a"))
+
+    with app.app_context():
+        backend_of(app, cache).serializer = Parcels()
+        assert [one("a"), other("a")] == [1, 2]
+        cache.set(f"{__name__}.other", "value")
+        Parcel.act = act
+        if together == "prefix":
+            cache.delete_prefix(__name__)
+        else:
+            # They go with their functions' records.
+            assert all(cache.touch(key_of(function, "a"), 600) for function in (one, other))
+            app.cache_clock.advance(60)
+            backend_of(app, cache).purge_expired()
+        assert Parcel.act is None
+        assert said == [3, 4]

@@ -59,8 +59,9 @@ enum Entries<V> {
 }
 
 impl<V> Evicted<V> {
+    /// Nothing left.
     #[inline]
-    pub(super) const fn nothing() -> Self {
+    pub const fn nothing() -> Self {
         Self {
             removed: Entries::None,
             unused: None,

@@ -50,10 +50,10 @@ pub(super) fn delete_prefix(slf: &Bound<'_, Store>, prefix: &Bound<'_, PyAny>) -
     let records = this.remove_records_between((&from, &to), now);
     let gone = this.core()?.remove_between(&from, &to, now);
     let count = records.as_ref().map_or(0, live) + live(&gone);
-    this.bury(py, gone);
     if let Some(records) = records {
         this.bury_records(py, records, now);
     }
+    this.bury(py, gone);
     Ok(count)
 }
 

@@ -316,13 +316,18 @@ impl Store {
 
     /// The entries of records that went, go.
     pub(super) fn bury_records(&self, py: Python<'_>, gone: Evicted<Record>, now: Instant) {
+        let mut entries = Evicted::nothing();
         for removed in gone {
             // One that another took the place of is still there.
             if removed.cause != RemovalCause::Replaced {
                 self.records.had_version(&removed.value.version);
-                self.let_tag_go(py, &removed.key, now);
+                if let Ok(core) = self.core() {
+                    entries.append(core.remove_tag(&removed.key, now));
+                }
             }
         }
+        // Last: it may run anybody's code, which is not to find entries of records that are not there.
+        self.bury(py, entries);
     }
 
     /// Lets go what is due, with its entries.
