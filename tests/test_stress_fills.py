@@ -212,3 +212,28 @@ def test_what_is_put_by_hand_while_a_function_is_forgotten_is_not_served_for_eve
                 assert total("a") == "computed"
 
     Threads(seed, 2).run(act)
+
+
+@seeds
+@in_child
+def test_a_call_is_forgotten_while_the_whole_function_is(seed):
+    """C6: a version is new only when nothing is left of the one before, however long that takes."""
+    _, cache, _ = build(CACHE_THRESHOLD=20_000, CACHE_OPTIONS={"shards": 16})
+    now, meet = [0], threading.Barrier(2)
+    total = cache.memoize(60)(lambda _: now[0])
+
+    def act(number, _):
+        for _ in range(5):
+            if number:
+                for key in range(TURNS):
+                    total(key)
+            meet.wait()
+            if not number:
+                cache.delete_memoized(total)
+            for _ in range(40 * number):
+                now[0] += 1
+                cache.delete_memoized(total, 0)
+                assert total(0) == now[0]
+            meet.wait()
+
+    Threads(seed, 2).run(act)

@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use ahash::RandomState;
 use pyo3::prelude::*;
 
-use crate::core::sync::{AtomicU64, Mutex, Ordering};
+use crate::core::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::core::{self, Instant, Lifetime, StoreConfig};
 use crate::py::errors::Error;
 use crate::py::flight::process_number;
@@ -57,6 +57,17 @@ pub(super) struct Records {
     due: AtomicU64,
     /// Locked while that is found out.
     watching: Mutex<()>,
+    /// How many calls are letting records go, and have not yet let go of all entries of these.
+    leaving: AtomicUsize,
+}
+
+/// Records are being let go, until this is dropped.
+pub(super) struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
 }
 
 impl Records {
@@ -116,6 +127,17 @@ impl Records {
             records.push(versions.into());
         }
         records
+    }
+
+    /// Records are about to go, and then their entries.
+    pub(super) fn begin_leaving(&self) -> Leaving<'_> {
+        self.leaving.fetch_add(1, Ordering::Relaxed);
+        Leaving(&self.leaving)
+    }
+
+    /// May there be entries of records that are not there any more?
+    pub(super) fn are_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) != 0
     }
 
     /// Is any of them due?

@@ -88,6 +88,11 @@ impl Store {
         let Some(records) = slf.get().records.get() else {
             return Ok(None);
         };
+        let this = slf.get();
+        let _leaving = this
+            .records
+            .are_due(now)
+            .then(|| this.records.begin_leaving());
         let (version, expired) = records.read(key, now, |record| record.version.clone());
         slf.get().bury_records(slf.py(), expired, now);
         Ok(version)
@@ -110,6 +115,10 @@ impl Store {
             of_instance,
         };
         let own = record.version.clone();
+        if slf.get().records.are_leaving() {
+            // Whoever has this version is not to find what is left of the one before.
+            slf.get().let_tag_go(slf.py(), key, now);
+        }
         // First: whoever drops the record takes that back.
         slf.get().records.has_version(&own, key);
         let made = records.insert(key, record, lifetime, now, When::IfAbsent);
@@ -268,6 +277,7 @@ impl Store {
         let Some(records) = this.records.get() else {
             return false;
         };
+        let _leaving = this.records.begin_leaving();
         let (found, gone) = records.remove(key, now);
         this.bury_records(slf.py(), gone, now);
         // Also where there was none: somebody may be about to store.
@@ -333,6 +343,7 @@ impl Store {
     /// Lets go what is due, with its entries.
     pub(super) fn purge_records(&self, py: Python<'_>, now: Instant) {
         if let Some(records) = self.records.get() {
+            let _leaving = self.records.begin_leaving();
             self.bury_records(py, records.purge_expired(now), now);
             self.records.watch_due();
         }
