@@ -1,8 +1,10 @@
 """What a value comes too late for: newer fills, and what was taken back meanwhile."""
 
+import contextvars
 import itertools
 from pathlib import Path
 
+import pytest
 from flask_rustcache import cached
 
 from ._apps import build
@@ -268,3 +270,56 @@ def test_what_is_stored_while_a_value_is_pickled_is_not_taken_for_it():
     finally:
         Number.hook = None
     assert page() == "by hand"
+
+
+@pytest.mark.parametrize("timeout", [-1, 60])
+def test_what_is_over_at_once_takes_nothing_newer_away(timeout):
+    """C6: the value comes too late for that as for any other."""
+    app, cache, _ = build()
+    told = []
+
+    @cache.cached(60, key_prefix="page", forced_update=lambda: True)
+    def page():
+        if told:
+            cache.set("page", told.pop())
+        return "older"
+
+    page.cache_timeout = timeout
+    with app.app_context():
+        told.append("newer")
+        assert page() == "older"
+        assert cache.get("page") == "newer"
+        # Where nobody said anything meanwhile it is the last word.
+        assert page() == "older"
+        assert cache.get("page") == (None if timeout < 0 else "older")
+
+
+class Extensions(dict):
+    """An application's extensions; somebody may do something when the caches are looked up."""
+
+    act = None
+
+    def __getitem__(self, name):
+        if name == "cache" and self.act is not None:
+            act, self.act = self.act, None
+            act()
+        return super().__getitem__(name)
+
+
+@in_child
+def test_what_another_thread_of_the_fill_stores_is_not_taken_for_its_value():
+    """C6: a thread with a copy of the context has its own say, also when the function has just returned."""
+    app, cache, _ = shop()
+    app.extensions = extensions = Extensions(app.extensions)
+
+    @cache.cached(60, key_prefix="page")
+    def page():
+        context = contextvars.copy_context()
+        # Next the caches are looked up to store what this returns.
+        extensions.act = lambda: Crowd(lambda: context.run(cache.set, "page", "newer")).join()
+        return "older"
+
+    with app.app_context():
+        assert page() == "older"
+        assert extensions.act is None
+        assert cache.get("page") == "newer"

@@ -1,7 +1,10 @@
 """Trap C6 for ``memoize``: what is deleted while it is computed goes to its caller and is not stored."""
 
+import itertools
+
 import pytest
 
+from ._apps import backend_of, build
 from ._child import in_child
 from ._fills import FOREVER, Crowd, Gate, follows, lead, shop, until
 from ._memo import Item, entries, key_of, record_of, record_of_instance, records
@@ -139,3 +142,119 @@ def test_a_newer_value_put_during_a_fill_stays():
     gate.open()
     assert leader.join() == [1]
     assert total(a=1, b=2) == "newer"
+
+
+class Shown:
+    """Counts how often it is looked at to make a key."""
+
+    def __init__(self):
+        self.times = 0
+
+    def __repr__(self):
+        self.times += 1
+        return "shown"
+
+
+def test_what_was_put_under_an_old_key_while_it_was_looked_for_is_not_the_functions():
+    """C6: the key was made, the function forgotten, and something put under that key by hand."""
+    app, cache, _ = build()
+    runs = itertools.count(1)
+    total = cache.memoize(60)(lambda _: next(runs))
+    store = backend_of(app, cache)
+    clock, shown = store.clock, Shown()
+
+    def act():
+        # It was looked at to remember the call, and to make the key: next comes the look into the cache.
+        if shown.times == 2:
+            shown.times += 1
+            cache.delete_memoized(total)
+            cache.set(old, "by hand")
+        return clock()
+
+    with app.app_context():
+        old, shown.times = key_of(total, shown), 0
+        store.clock = act
+        assert total(shown) == "by hand"
+        assert total(shown) == 1
+        cache.delete_memoized(total, shown)
+        assert total(shown) == 2
+        assert cache.get(old) == "by hand"
+
+
+@in_child
+def test_what_is_not_stored_does_not_shorten_the_life_of_others():
+    """C6: a function's record lives as long as what was stored last, and that was another call's value."""
+    app, cache, runs = shop()
+    gate = Gate()
+
+    @cache.memoize(3600)
+    def total(_):
+        number = next(runs)
+        if number == 1:
+            gate.stay()
+        return number
+
+    leader = lead(lambda: total("a"), gate)
+    cache.delete_memoized(total, "a")
+    assert total("b") == 2
+    total.cache_timeout = 1
+    gate.open()
+    assert leader.join() == [1]
+    app.cache_clock.advance(2)
+    assert total("b") == 2
+
+
+class Parcel:
+    """A value, as a serializer that makes no bytes keeps it; somebody may do something when it goes."""
+
+    act = None
+
+    def __init__(self, value):
+        self.value = value
+
+    def __del__(self):
+        act, Parcel.act = Parcel.act, None
+        if act is not None:
+            act()
+
+
+class Parcels:
+    """Such a serializer."""
+
+    dumps = staticmethod(Parcel)
+    loads = staticmethod(lambda parcel: parcel.value)
+
+
+@pytest.mark.parametrize("together", ["prefix", "expiry"])
+def test_entries_of_functions_that_go_together_are_gone_when_code_of_values_runs(together):
+    """C6: what is forgotten by then of one of the calls is not found under the version of before."""
+    app, cache, _ = build()
+    runs, said = itertools.count(1), []
+
+    @cache.memoize(60)
+    def one(_):
+        return next(runs)
+
+    @cache.memoize(60)
+    def other(_):
+        return next(runs)
+
+    def act():
+        for function in (one, other):
+            cache.delete_memoized(function, "a")
+            said.append(function("a"))
+
+    with app.app_context():
+        backend_of(app, cache).serializer = Parcels()
+        assert [one("a"), other("a")] == [1, 2]
+        cache.set(f"{__name__}.other", "value")
+        Parcel.act = act
+        if together == "prefix":
+            cache.delete_prefix(__name__)
+        else:
+            # They go with their functions' records.
+            assert all(cache.touch(key_of(function, "a"), 600) for function in (one, other))
+            app.cache_clock.advance(60)
+            backend_of(app, cache).purge_expired()
+        assert Parcel.act is None
+        assert said == [3, 4]

@@ -185,3 +185,55 @@ def ask_at_one_moment(seed, crowd):
         assert len(answers) == 2 * crowd
         assert len(set(answers)) == 2, (key, set(answers))
     assert next(runs) == 2 * len(said)
+
+
+@seeds
+@in_child
+def test_what_is_put_by_hand_while_a_function_is_forgotten_is_not_served_for_ever(seed):
+    """C6: under the key of before, which is out of date when the function has been forgotten."""
+    _, cache, _ = build()
+    total = cache.memoize(60)(lambda _: "computed")
+    meet, keys = threading.Barrier(2), []
+
+    def act(number, _):
+        for _ in range(TURNS):
+            if number:
+                total("a")
+                keys.append(total.make_cache_key(total.uncached, "a"))
+            meet.wait()
+            if number:
+                cache.delete_memoized(total)
+            else:
+                for _ in range(8):
+                    cache.set(keys[-1], "by hand")
+            meet.wait()
+            if number:
+                cache.delete_memoized(total, "a")
+                assert total("a") == "computed"
+
+    Threads(seed, 2).run(act)
+
+
+@seeds
+@in_child
+def test_a_call_is_forgotten_while_the_whole_function_is(seed):
+    """C6: a version is new only when nothing is left of the one before, however long that takes."""
+    _, cache, _ = build(CACHE_THRESHOLD=20_000, CACHE_OPTIONS={"shards": 16})
+    now, meet = [0], threading.Barrier(2)
+    total = cache.memoize(60)(lambda _: now[0])
+
+    def act(number, _):
+        for _ in range(5):
+            if number:
+                for key in range(TURNS):
+                    total(key)
+            meet.wait()
+            if not number:
+                cache.delete_memoized(total)
+            for _ in range(40 * number):
+                now[0] += 1
+                cache.delete_memoized(total, 0)
+                assert total(0) == now[0]
+            meet.wait()
+
+    Threads(seed, 2).run(act)

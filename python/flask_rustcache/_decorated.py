@@ -249,17 +249,17 @@ class Decorated(CachedFunction):
     # What both kinds do to run the function.
 
     def _store(self, key: str, value: Any, timeout: Any) -> bool:
-        """Stores what the function returned, unless that is not wanted any more; False if it failed."""
+        """Stores what the function returned; False if that failed, or is not wanted any more."""
         _fill_returned(key)
         try:
-            self._of.set(key, value, timeout=timeout)
+            stored = self._of.set(key, value, timeout=timeout)
         except Exception as error:
             _fill_returned(key, False)
             if self._of.app.debug:
                 raise
             self._tell_of_failure(value, error)
             return False
-        return True
+        return stored is not False
 
     def _tell_of_failure(self, value: Any, error: Exception) -> None:
         if not getattr(error, "_flask_rustcache_unstorable", False):

@@ -59,8 +59,9 @@ enum Entries<V> {
 }
 
 impl<V> Evicted<V> {
+    /// Nothing left.
     #[inline]
-    pub(super) const fn nothing() -> Self {
+    pub const fn nothing() -> Self {
         Self {
             removed: Entries::None,
             unused: None,
@@ -101,7 +102,7 @@ impl<V> Evicted<V> {
     }
 
     /// Adds what a later part of the same operation left.
-    pub(super) fn append(&mut self, mut later: Self) {
+    pub fn append(&mut self, mut later: Self) {
         if let Some(value) = later.unused.take() {
             self.leave_unused(value);
         }

@@ -187,7 +187,7 @@ impl<'py> Caller<'py> {
         let fill = Fill {
             context: self.context,
             claim,
-            returned: AtomicBool::new(false),
+            returned: AtomicUsize::new(0),
             over: AtomicBool::new(false),
             around: self.around.map(Bound::unbind),
         };
@@ -367,7 +367,7 @@ pub(super) fn _fill_returned(key: &Bound<'_, PyAny>, yes: bool) -> PyResult<()> 
         && let Ok(text) = key.cast::<PyString>()
         && *text_bytes(text)? == *fill.get().claim.place.key
     {
-        fill.get().returned.store(yes, Ordering::Relaxed);
+        fill.get().set_returned(yes);
     }
     Ok(())
 }

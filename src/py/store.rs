@@ -200,10 +200,12 @@ impl Store {
     fn clear(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let this = slf.get();
         let core = this.core()?;
+        let leaving = this.records.begin_leaving();
         // First: what is computed under a version that it forgets comes too late for the store.
         this.records.clear();
         let evicted = core.clear();
         forget_keys();
+        drop(leaving);
         this.bury(slf.py(), evicted);
         Ok(true)
     }

@@ -228,10 +228,7 @@ impl<'py> Miss<'py> {
     }
 
     fn new(key: &[u8], made: Bound<'py, PyAny>, alone: bool) -> PyResult<Self> {
-        let versions = match parts_of(&made)? {
-            Some(parts) => parts.get_item(2)?.extract()?,
-            None => None,
-        };
+        let versions = versions_of(&made)?;
         let tags = tags_of(&made)?;
         Ok(Self {
             key: key.to_vec(),
@@ -255,7 +252,8 @@ fn tags_of(made: &Bound<'_, PyAny>) -> PyResult<Vec<Box<[u8]>>> {
     Ok(tags)
 }
 
-/// Whoever stored it, an entry that a function finds is forgotten with the function.
+/// Whoever stored it, an entry that a function finds is forgotten with the function; but not one that was stored under
+/// the version of before, when that had been forgotten already.
 #[cold]
 pub(super) fn own_entry(
     store: &Bound<'_, Store>,
@@ -266,7 +264,25 @@ pub(super) fn own_entry(
     if tags.is_empty() {
         return Ok(());
     }
-    Store::add_tags(store, key, &tags)
+    let versions = versions_of(made)?;
+    let is_known = || Store::has_version(store, &tags[0], versions.as_deref());
+    if !is_known()? {
+        return Ok(());
+    }
+    Store::add_tags(store, key, &tags)?;
+    if is_known()? {
+        return Ok(());
+    }
+    // It was forgotten meanwhile, and perhaps before the entry had its tags.
+    Store::drop_entry(store, key)
+}
+
+/// The versions in the key of a memoized function.
+fn versions_of(made: &Bound<'_, PyAny>) -> PyResult<Option<String>> {
+    match parts_of(made)? {
+        Some(parts) => parts.get_item(2)?.extract(),
+        None => Ok(None),
+    }
 }
 
 /// The function runs even if the way to it fails; but what interrupts the caller does so.

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use pyo3::prelude::*;
 
-use crate::core::sync::{AtomicBool, Ordering};
+use crate::core::sync::{AtomicBool, AtomicUsize, Ordering};
 use crate::core::{self, Instant, Offer, Ticket, When};
 
 /// A store, by its number, and a key in it.
@@ -27,9 +27,9 @@ pub(in crate::py) struct Claim {
 pub(in crate::py) struct Fill {
     pub(super) context: u64,
     pub(super) claim: Claim,
-    /// The function has returned, and what is stored next is its value. Whatever is stored before that is
-    /// somebody's own word, and newer than the fill.
-    pub(super) returned: AtomicBool,
+    /// The function has returned in this thread, and what is stored next there is its value; 0 = it has not. Whatever
+    /// is stored before that, or elsewhere in a copy of the context, is somebody's own word, and newer than the fill.
+    pub(super) returned: AtomicUsize,
     /// It has ended.
     pub(super) over: AtomicBool,
     pub(super) around: Option<Py<Fill>>,
@@ -63,6 +63,14 @@ impl Drop for Fill {
             TO_DROP.set(None);
         }
     }
+}
+
+/// Tells this thread from all others that there are now; never 0.
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
 }
 
 impl Claim {
@@ -105,11 +113,21 @@ impl Fill {
         self.around.as_ref()?.get().ticket_for(place)
     }
 
+    /// The function has returned, and its value is about to be stored by this thread; or it is not any more.
+    pub(super) fn set_returned(&self, yes: bool) {
+        let thread = if yes { this_thread() } else { 0 };
+        self.returned.store(thread, Ordering::Relaxed);
+    }
+
     /// Is this the key whose value the function has returned? It is so once: what is stored after that is not it.
     pub(in crate::py) fn takes(&self, store: u64, key: &[u8]) -> bool {
         let place = &self.claim.place;
         let here = place.store == store && *place.key == *key;
-        here && self.returned.swap(false, Ordering::Relaxed)
+        let takes = here && self.returned.load(Ordering::Relaxed) == this_thread();
+        if takes {
+            self.set_returned(false);
+        }
+        takes
     }
 
     /// What its value is stored with.

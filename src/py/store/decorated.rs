@@ -121,6 +121,14 @@ impl Store {
         Ok(())
     }
 
+    /// Removes an entry.
+    pub(in crate::py) fn drop_entry(slf: &Bound<'_, Self>, key: &[u8]) -> PyResult<()> {
+        let now = Self::begin(slf)?;
+        let (_, evicted) = slf.get().core()?.remove(key, now);
+        slf.get().bury(slf.py(), evicted);
+        Ok(())
+    }
+
     /// Does whoever runs a function for that key do so for an answer that nobody wants any more?
     pub(in crate::py) fn is_spoiled(
         slf: &Bound<'_, Self>,

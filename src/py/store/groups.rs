@@ -47,13 +47,15 @@ pub(super) fn delete_prefix(slf: &Bound<'_, Store>, prefix: &Bound<'_, PyAny>) -
     let from = text_bytes(text("prefix", prefix)?)?;
     let to = after(&from);
     // What goes along with a record is not counted.
+    let leaving = this.records.begin_leaving();
     let records = this.remove_records_between((&from, &to), now);
     let gone = this.core()?.remove_between(&from, &to, now);
     let count = records.as_ref().map_or(0, live) + live(&gone);
-    this.bury(py, gone);
     if let Some(records) = records {
         this.bury_records(py, records, now);
     }
+    drop(leaving);
+    this.bury(py, gone);
     Ok(count)
 }
 

@@ -7,7 +7,7 @@ use super::Store;
 use super::engine::Find;
 use super::tags::TagName;
 use super::weight::Placed;
-use crate::core::{self, Inserted, Instant, Offer, When};
+use crate::core::{self, Inserted, Instant, Lifetime, Offer, When};
 use crate::py::daemon::call_function;
 use crate::py::flight::{Fill, fill_to_store_for};
 use crate::py::key::plain_text;
@@ -66,8 +66,11 @@ impl Store {
         let stored = Self::encode(slf, value).inspect_err(|error| mark_unstorable(py, error))?;
         let unclaimed = this.vault.hold(py, stored.foreign());
         let now = this.settings.clock.now(slf.as_any())?;
-        let Some(lifetime) = timeout.lifetime(now) else {
-            return Self::put_dead(slf, key, now, when).map(Placed::known);
+        let lifetime = match (timeout.lifetime(now), &fill) {
+            (Some(lifetime), _) => lifetime,
+            // Over at once: it takes away what it would have replaced, and nothing that is newer than the fill.
+            (None, Some(_)) => Lifetime::until(now),
+            (None, None) => return Self::put_dead(slf, key, now, when).map(Placed::known),
         };
         let has_records = this.records.get().is_some();
         if has_records && let Some(stored) = Self::put_version(slf, key, value, (lifetime, when))? {
@@ -82,13 +85,14 @@ impl Store {
             when,
             tags: &[],
         };
-        let weight = offer.weight;
+        let (weight, is_of_fill) = (offer.weight, fill.is_some());
         let placed = this.deposit(key, offer, (terms.tags, fill), now)?;
         unclaimed.settle(placed.stored);
         if placed.refused {
             Self::tell_refused(slf, key, weight)?;
         }
-        Ok(placed)
+        let refused = placed.refused || (is_of_fill && !placed.stored);
+        Ok(Placed { refused, ..placed })
     }
 
     /// The fill whose value this is: it may not be wanted any more. Asked first, as what runs while the value is
@@ -139,6 +143,8 @@ impl Store {
         now: Instant,
     ) -> Inserted<Stored> {
         let claim = fill.map(|fill| fill.get().claim());
+        let is_known = || self.records.know_version_of(key);
+        let was_known = claim.is_none() && is_known();
         let records = match claim {
             None => self.records.of_entry(key),
             Some(_) => Vec::new(),
@@ -148,10 +154,15 @@ impl Store {
             tags: &tags,
             ..offer
         };
-        match claim {
+        let mut inserted = match claim {
             None => core.put(key, offer, now),
             Some(claim) => claim.insert(core, key, offer, now),
+        };
+        if was_known && !is_known() {
+            // The function was forgotten meanwhile, and perhaps before there was an entry to go with it.
+            inserted.evicted.append(core.remove(key, now).1);
         }
+        inserted
     }
 
     /// A negative timeout: nothing to store, and an unconditional one takes the old value away.

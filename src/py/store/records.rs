@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use ahash::RandomState;
 use pyo3::prelude::*;
 
-use crate::core::sync::{AtomicU64, Mutex, Ordering};
+use crate::core::sync::{AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::core::{self, Instant, Lifetime, StoreConfig};
 use crate::py::errors::Error;
 use crate::py::flight::process_number;
@@ -57,6 +57,17 @@ pub(super) struct Records {
     due: AtomicU64,
     /// Locked while that is found out.
     watching: Mutex<()>,
+    /// How many calls are letting records go, and have not yet let go of all entries of these.
+    leaving: AtomicUsize,
+}
+
+/// Records are being let go, until this is dropped.
+pub(super) struct Leaving<'a>(&'a AtomicUsize);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Release);
+    }
 }
 
 impl Records {
@@ -95,6 +106,13 @@ impl Records {
         matches!(versions, Some(VERSION | TWO_VERSIONS)) && self.held.get().is_some()
     }
 
+    /// Is the function's version that an entry's key ends in one that a record has?
+    pub(super) fn know_version_of(&self, key: &[u8]) -> bool {
+        let version = key.get(DIGEST..DIGEST + VERSION);
+        let version = version.and_then(|version| std::str::from_utf8(version).ok());
+        self.may_have(key) && version.is_some_and(|it| self.by_version.lock().contains_key(it))
+    }
+
     /// The records that an entry depends on by its key, which Flask-Caching has end in their versions.
     pub(super) fn of_entry(&self, key: &[u8]) -> Vec<Box<[u8]>> {
         if !self.may_have(key) {
@@ -109,6 +127,17 @@ impl Records {
             records.push(versions.into());
         }
         records
+    }
+
+    /// Records are about to go, and then their entries.
+    pub(super) fn begin_leaving(&self) -> Leaving<'_> {
+        self.leaving.fetch_add(1, Ordering::Relaxed);
+        Leaving(&self.leaving)
+    }
+
+    /// May there be entries of records that are not there any more?
+    pub(super) fn are_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire) != 0
     }
 
     /// Is any of them due?

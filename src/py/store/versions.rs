@@ -88,6 +88,11 @@ impl Store {
         let Some(records) = slf.get().records.get() else {
             return Ok(None);
         };
+        let this = slf.get();
+        let _leaving = this
+            .records
+            .are_due(now)
+            .then(|| this.records.begin_leaving());
         let (version, expired) = records.read(key, now, |record| record.version.clone());
         slf.get().bury_records(slf.py(), expired, now);
         Ok(version)
@@ -110,6 +115,10 @@ impl Store {
             of_instance,
         };
         let own = record.version.clone();
+        if slf.get().records.are_leaving() {
+            // Whoever has this version is not to find what is left of the one before.
+            slf.get().let_tag_go(slf.py(), key, now);
+        }
         // First: whoever drops the record takes that back.
         slf.get().records.has_version(&own, key);
         let made = records.insert(key, record, lifetime, now, When::IfAbsent);
@@ -268,6 +277,7 @@ impl Store {
         let Some(records) = this.records.get() else {
             return false;
         };
+        let _leaving = this.records.begin_leaving();
         let (found, gone) = records.remove(key, now);
         this.bury_records(slf.py(), gone, now);
         // Also where there was none: somebody may be about to store.
@@ -293,6 +303,19 @@ impl Store {
         Ok(rest.is_empty())
     }
 
+    /// Does a record have the version that those begin with? Yes, if there are none.
+    pub(in crate::py) fn has_version(
+        slf: &Bound<'_, Self>,
+        record: &[u8],
+        versions: Option<&str>,
+    ) -> PyResult<bool> {
+        let Some(versions) = versions else {
+            return Ok(true);
+        };
+        let version = slf.get().records.version(record, Self::begin(slf)?);
+        Ok(version.is_some_and(|version| versions.starts_with(&version)))
+    }
+
     /// Removes the entries that carry a tag, and lets nothing under way store another. What had expired by `now`
     /// counts as that.
     pub(super) fn let_tag_go(&self, py: Python<'_>, tag: &[u8], now: Instant) {
@@ -303,18 +326,24 @@ impl Store {
 
     /// The entries of records that went, go.
     pub(super) fn bury_records(&self, py: Python<'_>, gone: Evicted<Record>, now: Instant) {
+        let mut entries = Evicted::nothing();
         for removed in gone {
             // One that another took the place of is still there.
             if removed.cause != RemovalCause::Replaced {
                 self.records.had_version(&removed.value.version);
-                self.let_tag_go(py, &removed.key, now);
+                if let Ok(core) = self.core() {
+                    entries.append(core.remove_tag(&removed.key, now));
+                }
             }
         }
+        // Last: it may run anybody's code, which is not to find entries of records that are not there.
+        self.bury(py, entries);
     }
 
     /// Lets go what is due, with its entries.
     pub(super) fn purge_records(&self, py: Python<'_>, now: Instant) {
         if let Some(records) = self.records.get() {
+            let _leaving = self.records.begin_leaving();
             self.bury_records(py, records.purge_expired(now), now);
             self.records.watch_due();
         }

@@ -23,7 +23,7 @@ const MOST: usize = isize::MAX.cast_unsigned();
 #[derive(Clone, Copy)]
 pub(super) struct Placed {
     pub(super) stored: bool,
-    /// It is not, as it would take more than the whole store may.
+    /// It is not, as it would take more than the whole store may; or nobody wants what a fill made any more.
     pub(super) refused: bool,
 }
 
