@@ -108,9 +108,11 @@ impl Records {
 
     /// Is the function's version that an entry's key ends in one that a record has?
     pub(super) fn know_version_of(&self, key: &[u8]) -> bool {
-        let version = key.get(DIGEST..DIGEST + VERSION);
-        let version = version.and_then(|version| std::str::from_utf8(version).ok());
-        self.may_have(key) && version.is_some_and(|it| self.by_version.lock().contains_key(it))
+        if !self.may_have(key) {
+            return false;
+        }
+        let version = std::str::from_utf8(&key[DIGEST..DIGEST + VERSION]);
+        version.is_ok_and(|version| self.by_version.lock().contains_key(version))
     }
 
     /// The records that an entry depends on by its key, which Flask-Caching has end in their versions.
