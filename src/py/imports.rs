@@ -49,7 +49,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 33] = [
+static ALL: [&Imported; 34] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -81,6 +81,7 @@ static ALL: [&Imported; 33] = [
     &REQUEST_ARGUMENTS,
     &IN_EVENT_LOOP,
     &WAIT_FOR,
+    &GET_IDENT,
     &METHOD_TYPE,
     &HTTP_EXCEPTION,
 ];
@@ -125,3 +126,4 @@ pub(super) static FILL_CONTEXT: Imported = Imported::new("flask_rustcache._compa
 pub(super) static WAIT_FOR: Imported = Imported::new("flask_rustcache._compat", "wait_for");
 pub(super) static IN_EVENT_LOOP: Imported =
     Imported::new("flask_rustcache._compat", "in_event_loop");
+pub(super) static GET_IDENT: Imported = Imported::new("flask_rustcache._compat", "get_ident");

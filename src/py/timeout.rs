@@ -112,3 +112,13 @@ impl Timeout {
         }
     }
 }
+
+/// Seconds as nanoseconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates: a negative time is none, a huge one for ever"
+)]
+pub(super) fn nanos(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
