@@ -182,3 +182,37 @@ def test_a_context_that_outlived_its_fill_follows_as_any_other():
     follower = follow(lambda: contexts[0].run(total))
     gate.open()
     assert leader.join() == follower.join() == [2]
+
+
+@pytest.mark.parametrize("decorator", ["memoize", "cached"])
+@in_child
+def test_a_fill_in_a_new_context_of_its_own_thread(decorator):
+    """C2: a function that calls itself in an empty context knows nothing of its fill, and waits not."""
+    _, _, runs = shop(CACHE_FILL_TIMEOUT=600)
+
+    @{"memoize": memoize, "cached": cached}[decorator](60)
+    def page():
+        number = next(runs)
+        return contextvars.Context().run(page) + 1 if number == 1 else 1
+
+    assert page() == 2
+
+
+@in_child
+def test_a_fill_of_another_greenlet_of_its_thread():
+    """C2: where gevent has patched nothing, a thread that waits lets no greenlet of its own go on."""
+    greenlet = pytest.importorskip("greenlet")
+    _, _, runs = shop(CACHE_FILL_TIMEOUT=600)
+    main = greenlet.getcurrent()
+
+    @memoize(60)
+    def page():
+        number = next(runs)
+        if number == 1:
+            main.switch()
+        return number
+
+    leader = greenlet.greenlet(page)
+    leader.switch()
+    assert page() == 2
+    assert leader.switch() in (1, 2)

@@ -13,7 +13,7 @@ from contextlib import suppress
 
 import pytest
 from flask import Flask
-from flask_rustcache import Cache, RustCache
+from flask_rustcache import Cache, RustCache, cached, memoize
 from flask_rustcache.testing import ManualClock
 
 from ._child import in_child
@@ -146,9 +146,9 @@ def test_what_objects_say_of_their_size_is_no_matter():
         check(cache)
 
 
-def application():
+def application(**config):
     app = Flask("panics")
-    return app, Cache(app, config={"CACHE_TYPE": "flask_rustcache.RustCache"})
+    return app, Cache(app, config={"CACHE_TYPE": "flask_rustcache.RustCache", **config})
 
 
 def test_an_empty_version_that_was_left_behind():
@@ -225,3 +225,41 @@ def test_what_interrupts_a_call_is_not_swallowed(make):
         with pytest.raises(StopError):
             shown(make())
         assert shown(1) == 1
+
+
+class StoppingClock:
+    """Raises once, the so-manieth time that it is asked."""
+
+    def __init__(self):
+        self.left = 0
+
+    def __call__(self):
+        self.left -= 1
+        if self.left == 0:
+            raise StopError
+        return 1.0
+
+
+@pytest.mark.parametrize(
+    "decorate",
+    [
+        lambda cache: cache.memoize(),
+        lambda cache: cache.cached(key_prefix="fixed"),
+        lambda _: memoize(),
+        lambda _: cached(),
+    ],
+)
+def test_what_interrupts_a_clock_is_not_swallowed(decorate):
+    """C9: whichever time it is asked in a miss, also after the function has run."""
+    clock = StoppingClock()
+    app, cache = application(CACHE_OPTIONS={"clock": clock})
+    page = decorate(cache)(lambda: 1)
+    with app.app_context():
+        for clock.left in range(1, 100):
+            cache.clear()
+            try:
+                page()
+            except StopError:
+                continue
+            break
+        assert clock.left > 0, "it has raised, and nobody was told"

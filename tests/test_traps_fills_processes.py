@@ -12,7 +12,7 @@ import warnings
 from importlib.util import find_spec
 
 import pytest
-from flask_rustcache import memoize
+from flask_rustcache import cached, memoize
 
 from ._child import in_child, run_child
 from ._fills import PATIENCE, Crowd, Gate, follow, lead, shop
@@ -351,4 +351,32 @@ def test_daemon_threads_that_memoize_at_the_end():
         threading.Thread(target=call_for_ever, args=(first * 10**9,), daemon=True).start()
     started.wait()
     sys.setswitchinterval(1e-5)
+    sys.lasting = Lasting()
+
+
+class Described:
+    """Says what it is in Python code, long enough that each thread is in there when it is made to wait."""
+
+    def __repr__(self):
+        return f"Described({len([None for _ in range(5_000)])})"
+
+
+@pytest.mark.parametrize("decorator", ["memoize", "cached"])
+@in_child
+def test_daemon_threads_in_an_arguments_repr_at_the_end(decorator):
+    """C1, B3: the same while the key is made of what an argument says of itself."""
+    started = threading.Barrier(5)
+    decorate = {"memoize": memoize, "cached": cached}[decorator]
+    same = decorate(60)(lambda argument: argument)
+
+    def call_for_ever():
+        started.wait()
+        while True:
+            same(Described())
+
+    for _ in range(4):
+        threading.Thread(target=call_for_ever, daemon=True).start()
+    started.wait()
+    sys.setswitchinterval(1e-5)
+    sum(range(1_000_000))
     sys.lasting = Lasting()

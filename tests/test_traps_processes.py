@@ -3,6 +3,7 @@
 On a free-threaded build (`make freethreaded`) the threads are traps F1 and F3 as well.
 """
 
+import datetime
 import json
 import os
 import signal
@@ -177,12 +178,22 @@ def by_a_clock_of_python(cache, value):
     set_and_get(cache, value)
 
 
+class Duration(datetime.timedelta):
+    def total_seconds(self):
+        return float(len([None for _ in range(5_000)]))
+
+
+def for_a_time(cache, value):
+    cache.set("key", 1, value)
+
+
 #: What daemon threads do when the interpreter ends: in native code alone, or in Python code that it calls.
 FOR_EVER = {
     "text": (set_and_get, "text"),
     "python code": (set_and_get, Number(1)),
     "settings": (after_a_change_of_settings, None),
     "clock": (by_a_clock_of_python, "text"),
+    "timeout": (for_a_time, Duration(1)),
 }
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import inspect
 import sys
+import threading
 from contextvars import ContextVar
 from importlib.metadata import version
 from typing import Any
@@ -118,6 +119,11 @@ def in_event_loop() -> bool:
     """Whether this thread is running an event loop just now, so that it must not wait."""
     asyncio: Any = looked_up(sys.modules, "asyncio")
     return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def get_ident() -> int:
+    """The number of this thread, or of this greenlet where gevent has patched ``threading``."""
+    return threading.get_ident()
 
 
 def wait_for(lock: Any, seconds: float) -> None:

@@ -20,8 +20,9 @@ use pyo3::types::PyString;
 
 use super::daemon::{call_function, call_method};
 use super::ffi;
-use super::imports::{FILL_CONTEXT, IN_EVENT_LOOP, WAIT_FOR};
+use super::imports::{FILL_CONTEXT, GET_IDENT, IN_EVENT_LOOP, WAIT_FOR};
 use super::key::text_bytes;
+use super::timeout::nanos;
 use crate::core::sync::{AtomicBool, AtomicU64, AtomicUsize, Mutex, Ordering};
 use crate::core::{Instant, coarse_now};
 use crate::py::once::intern;
@@ -35,6 +36,7 @@ const MOST_FRUITLESS: usize = 1024;
 struct Flight {
     number: u64,
     leader: u64,
+    thread: u64,
     since: Instant,
     /// What followers wait for: a lock for each, taken. To release one is a single step, which no signal's handler can
     /// interrupt, as it can a `threading.Event` that is being set.
@@ -91,11 +93,17 @@ impl Flights {
             .insert(place, now.saturating_add(FRUITLESS_NANOS));
     }
 
-    fn take_off(&mut self, place: &Place, leader: u64, now: Instant) -> (u64, Option<Flight>) {
+    fn take_off(
+        &mut self,
+        place: &Place,
+        (leader, thread): (u64, u64),
+        now: Instant,
+    ) -> (u64, Option<Flight>) {
         self.last += 1;
         let flight = Flight {
             number: self.last,
             leader,
+            thread,
             since: now,
             locks: Vec::new(),
         };
@@ -132,6 +140,8 @@ impl<'py> Caller<'py> {
         if leads.is_some_and(|fill| fill.get().ticket_for(place).is_some()) {
             return Ok(Role::Alone);
         }
+        // A number for each greenlet, too, where gevent has patched it.
+        let thread = call_function(GET_IDENT.get(py)?, ())?.extract()?;
         let now = coarse_now();
         let mut flights = FLIGHTS.lock();
         if flights.is_fruitless(place, now) {
@@ -139,14 +149,14 @@ impl<'py> Caller<'py> {
         }
         let other = flights.in_the_air.get(place).map(|flight| {
             let overdue = flight.since.saturating_add(nanos(patience)).is_due(now);
-            (flight.number, flight.leader, overdue || too_late)
+            let own = flight.leader == self.context || flight.thread == thread;
+            (flight.number, (flight.leader, own), overdue || too_late)
         });
         match other {
-            // Another branch of our own context, or a leader that waits, perhaps for us: whoever leads
-            // nothing may wait for that, as nobody waits for them.
-            Some((_, leader, _))
-                if leader == self.context
-                    || (leads.is_some() && flights.waiting.contains_key(&leader)) =>
+            // Another branch of our own context, our own thread in another one, which cannot go on while it waits, or a
+            // leader that waits, perhaps for us: whoever leads nothing may wait for that, as nobody waits for them.
+            Some((_, (leader, own), _))
+                if own || (leads.is_some() && flights.waiting.contains_key(&leader)) =>
             {
                 Ok(Role::Alone)
             }
@@ -157,7 +167,7 @@ impl<'py> Caller<'py> {
             }
             // Nobody leads, or somebody who will never land.
             _ => {
-                let (number, overdue) = flights.take_off(place, self.context, now);
+                let (number, overdue) = flights.take_off(place, (self.context, thread), now);
                 drop(flights);
                 wake(py, overdue);
                 Ok(Role::Lead(number))
@@ -201,15 +211,6 @@ impl<'py> Caller<'py> {
             landing,
         })
     }
-}
-
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates: a negative time is none, a huge one for ever"
-)]
-fn nanos(seconds: f64) -> u64 {
-    (seconds * 1e9) as u64
 }
 
 /// The function is running. When this is dropped it no longer is.

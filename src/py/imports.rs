@@ -49,7 +49,7 @@ pub(super) fn import_all(py: Python<'_>) -> PyResult<()> {
     Ok(())
 }
 
-static ALL: [&Imported; 32] = [
+static ALL: [&Imported; 34] = [
     &PICKLE_DUMPS,
     &PICKLE_LOADS,
     &PICKLE_PROTOCOL,
@@ -57,6 +57,7 @@ static ALL: [&Imported; 32] = [
     &UUID,
     &SAFE_UUID,
     &GETSIZEOF,
+    &REPR,
     &REFUSED,
     &TIMEZONE,
     &UTC,
@@ -80,6 +81,7 @@ static ALL: [&Imported; 32] = [
     &REQUEST_ARGUMENTS,
     &IN_EVENT_LOOP,
     &WAIT_FOR,
+    &GET_IDENT,
     &METHOD_TYPE,
     &HTTP_EXCEPTION,
 ];
@@ -91,6 +93,7 @@ pub(super) static DECIMAL: Imported = Imported::new("decimal", "Decimal");
 pub(super) static UUID: Imported = Imported::new("uuid", "UUID");
 pub(super) static SAFE_UUID: Imported = Imported::new("uuid", "SafeUUID");
 pub(super) static GETSIZEOF: Imported = Imported::new("sys", "getsizeof");
+pub(super) static REPR: Imported = Imported::new("builtins", "repr");
 pub(super) static REFUSED: Imported = Imported::new("flask_rustcache._refused", "refused");
 pub(super) static TIMEZONE: Imported = Imported::new("datetime", "timezone");
 pub(super) static UTC: Imported = Imported::new("datetime", "UTC");
@@ -123,3 +126,4 @@ pub(super) static FILL_CONTEXT: Imported = Imported::new("flask_rustcache._compa
 pub(super) static WAIT_FOR: Imported = Imported::new("flask_rustcache._compat", "wait_for");
 pub(super) static IN_EVENT_LOOP: Imported =
     Imported::new("flask_rustcache._compat", "in_event_loop");
+pub(super) static GET_IDENT: Imported = Imported::new("flask_rustcache._compat", "get_ident");

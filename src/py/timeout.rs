@@ -3,7 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyDelta, PyFloat, PyInt};
 
+use super::daemon::call_method;
 use super::errors::Error;
+use super::once::intern;
 use crate::core::{Instant, Lifetime};
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
@@ -44,7 +46,7 @@ impl Timeout {
         let seconds = if let Ok(float) = value.cast::<PyFloat>() {
             float.value()
         } else if value.is_instance_of::<PyDelta>() {
-            value.call_method0("total_seconds")?.extract()?
+            call_method(value, intern!(value.py(), "total_seconds"), ())?.extract()?
         } else {
             return Err(problem(value.get_type().name()?.to_string()).into());
         };
@@ -109,4 +111,14 @@ impl Timeout {
             nanos => Self::Nanos(nanos),
         }
     }
+}
+
+/// Seconds as nanoseconds.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates: a negative time is none, a huge one for ever"
+)]
+pub(super) fn nanos(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
 }

@@ -110,7 +110,7 @@ impl<'py> Call<'_, 'py> {
             Prepared::Filling(filling) => filling,
         };
         let result = self.run(store, miss);
-        self.finish(store, miss, filling);
+        let result = self.finish(store, miss, filling).and(result);
         drop(records);
         result
     }
@@ -154,6 +154,8 @@ impl<'py> Call<'_, 'py> {
             tags: miss.tags.clone(),
         };
         let filling = fail_open(py, caller.begin(py, claim, flight).map(Some))?;
+        // Not before: others may wait for this flight, and from here on it lands.
+        let ticket = is_current?.then_some(ticket);
         // Somebody may have stored it while this caller came to lead.
         if flight.is_some()
             && let Some(found) = self.look_again(store, miss)?
@@ -163,19 +165,28 @@ impl<'py> Call<'_, 'py> {
             }
             return Ok(Prepared::Found(Box::new(found)));
         }
-        let ticket = is_current?.then_some(ticket);
         Ok(Prepared::Filling(Some(Box::new((filling, ticket)))))
     }
 
-    /// The function has returned, or raised.
+    /// The function has returned, or raised. Raises what interrupts the caller in a clock.
     #[inline(never)]
-    fn finish(&self, store: &Bound<'py, Store>, miss: &Miss<'py>, filling: Fillings<'_, 'py>) {
+    fn finish(
+        &self,
+        store: &Bound<'py, Store>,
+        miss: &Miss<'py>,
+        filling: Fillings<'_, 'py>,
+    ) -> PyResult<()> {
         let none_counts = self.this.plan.cache_none;
-        let stored = Store::holds(store, &miss.key, none_counts).unwrap_or(false);
+        let held = Store::holds(store, &miss.key, none_counts);
+        let stored = matches!(held, Ok(true));
         if let Some((Some(filling), ticket)) = filling.map(|boxed| *boxed) {
             // That it was not wanted any more says nothing of the next one.
             let is_valid = ticket.is_some_and(|ticket| ticket.is_valid());
             filling.finish(stored || !is_valid);
+        }
+        match held {
+            Err(error) if !error.is_instance_of::<PyException>(self.py()) => Err(error),
+            _ => Ok(()),
         }
     }
 

@@ -10,6 +10,7 @@ use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyString, PyTuple};
 use super::buffer::Buffer;
 use crate::py::daemon::call_function;
 use crate::py::ffi;
+use crate::py::imports::REPR;
 use crate::py::once::intern;
 
 /// Tuples in tuples deeper than this count by their `repr`.
@@ -180,6 +181,7 @@ fn write_repr(to: &mut Buffer, value: &Bound<'_, PyAny>) -> PyResult<()> {
     to.push(b"R");
     to.push_sized(class.module()?.to_str()?.as_bytes());
     to.push_sized(class.qualname()?.to_str()?.as_bytes());
-    to.push_sized(value.repr()?.to_str()?.as_bytes());
+    let shown = call_function(REPR.get(value.py())?, (value,))?;
+    to.push_sized(shown.cast::<PyString>()?.to_str()?.as_bytes());
     Ok(())
 }
