@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyDelta;
 
+use super::daemon::call_function;
 use super::once::Once;
 
 /// `module.name`, imported at the first use and kept.
@@ -26,8 +27,16 @@ impl Imported {
     pub(super) fn get<'py>(&self, py: Python<'py>) -> PyResult<&Bound<'py, PyAny>> {
         let object = self
             .cell
-            .get_or_make(|| Ok(py.import(self.module)?.getattr(self.name)?.unbind()))?;
+            .get_or_make(|| Ok(self.import(py)?.getattr(self.name)?.unbind()))?;
         Ok(object.bind(py))
+    }
+
+    /// The module. Its code may run in a daemon thread, and the interpreter end in the middle.
+    #[cold]
+    fn import<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let import = py.import("builtins")?.getattr("__import__")?;
+        // With a list of names, whatever is in it, it returns the module itself, and not the package around it.
+        call_function(&import, (self.module, py.None(), py.None(), ("__doc__",)))
     }
 
     /// Is `class` this very object?
