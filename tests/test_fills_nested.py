@@ -2,8 +2,9 @@
 
 import contextvars
 import functools
-import importlib.util
+import importlib
 import itertools
+from importlib.util import find_spec
 
 import flask_caching
 import flask_rustcache
@@ -199,7 +200,7 @@ def test_a_fill_in_a_new_context_of_its_own_thread(decorator):
     assert page() == 2
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("greenlet"), reason="needs greenlet")
+@pytest.mark.skipif(find_spec("greenlet") is None, reason="no greenlet for this interpreter")
 @in_child
 def test_a_fill_of_another_greenlet_of_its_thread():
     """C2: where gevent has patched nothing, a thread that waits lets no greenlet of its own go on."""
