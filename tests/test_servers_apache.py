@@ -34,7 +34,8 @@ ErrorLog /dev/stderr
 # With it the port may be kept for Apache by another socket.
 ListenCoresBucketsRatio 8
 Listen 127.0.0.1:{port}
-LoadModule mpm_event_module {modules}/mod_mpm_event.so
+# Not mpm_event: its workers, which have no Python, may crash when they are stopped while they start.
+LoadModule mpm_prefork_module {modules}/mod_mpm_prefork.so
 LoadModule authz_core_module {modules}/mod_authz_core.so
 LoadModule wsgi_module {modules}/mod_wsgi.so
 WSGISocketPrefix {folder}/wsgi
