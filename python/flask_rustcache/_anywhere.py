@@ -220,19 +220,34 @@ def delete_tag(tag: str, *, cache: Cache | None = None) -> int:
 
     Args:
         tag: What was given to ``tags=``, or one of it.
-        cache: As for :func:`cached`.
+        cache: As for :func:`cached`. Default None: the present application's only cache, or the process's.
 
     Returns:
-        How many entries went.
+        How many live entries went.
 
     Raises:
+        TypeError: If ``tag`` is no str, or ``cache`` no ``flask_rustcache.Cache``.
         RuntimeError: If the cache is no ``RustCache``, or the application has none, or several.
     """
+    _check_cache(cache)
     return (cache or CURRENT).delete_tag(tag)
 
 
 def delete_prefix(prefix: str, *, cache: Cache | None = None) -> int:
-    """Removes all entries whose keys begin so; see ``RustCache.delete_prefix``, and :func:`delete_tag`."""
+    """Removes all entries whose str keys begin so; see ``RustCache.delete_prefix`` for what that costs.
+
+    Args:
+        prefix: What keys begin with; the empty one means all str keys.
+        cache: As for :func:`delete_tag`.
+
+    Returns:
+        How many live entries went.
+
+    Raises:
+        TypeError: If ``prefix`` is no str, or ``cache`` no ``flask_rustcache.Cache``.
+        RuntimeError: As for :func:`delete_tag`.
+    """
+    _check_cache(cache)
     return (cache or CURRENT).delete_prefix(prefix)
 
 
@@ -257,6 +272,10 @@ def _check(timeout: Any, cache: Any, name: str) -> None:
         )
     if callable(timeout):
         raise TypeError(f"{name} needs parentheses: @{name}() or @{name}(60)")
+    _check_cache(cache)
+
+
+def _check_cache(cache: Any) -> None:
     if cache is not None and not isinstance(cache, Cache):
         raise TypeError(
             f"cache= must be a flask_rustcache.Cache, got {type(cache).__name__};"
