@@ -285,12 +285,7 @@ impl Store {
 
     fn __contains__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         slf.get().settings.ensure(slf)?;
-        if slf
-            .get()
-            .settings
-            .overrides()
-            .any(Overrides::HAS, Overrides::HAS)
-        {
+        if slf.get().overrides(Overrides::HAS, Overrides::HAS) {
             return call_method(slf, intern!(slf.py(), "has"), (key,))?.is_truthy();
         }
         Self::has(slf, key)
