@@ -116,7 +116,7 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
     An entry's key holds the function's module and qualified name and all arguments, ``self`` and ``cls`` by
     their ``__caching_id__()`` or ``repr``. Where the function is the view that a request was dispatched to,
     the request's method and path take the place of ``self`` and ``cls``; only GET and HEAD are cached, each
-    apart.
+    apart. Responses that say that they are private are not stored: see :class:`Cache`.
 
     Args:
         timeout: Seconds (int or float) or a ``timedelta``; 0 never expires, None (the default) stands for the
