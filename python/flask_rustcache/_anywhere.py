@@ -116,7 +116,8 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
     An entry's key holds the function's module and qualified name and all arguments, ``self`` and ``cls`` by
     their ``__caching_id__()`` or ``repr``. Where the function is the view that a request was dispatched to,
     the request's method and path take the place of ``self`` and ``cls``; only GET and HEAD are cached, each
-    apart. Responses that say that they are private are not stored: see :class:`Cache`.
+    apart. Responses that say that they are private are not stored: see :class:`Cache`. An ``HTTPException``
+    is stored and raised again; any other exception is raised, and nothing is stored.
 
     Args:
         timeout: Seconds (int or float) or a ``timedelta``; 0 never expires, None (the default) stands for the
@@ -125,7 +126,8 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
             cache.
         forced_update: Called with the arguments, or with none; True runs the function and stores anew.
         is_stale: Called with the cached value (and the arguments); True does the same.
-        response_filter: Called with the value; it is stored if the answer is true.
+        response_filter: Called with the value, or an ``HTTPException``'s response; it is stored
+            if the answer is true.
         query_string: Whether a request's query arguments count, in any order. Default False.
         cache_none: Whether None is stored and served. Default False.
         make_cache_key: Makes the key from the arguments; then no method and path are looked at.
