@@ -3,7 +3,7 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 PY := $(VENV)/bin/python
-# Extra arguments for pytest, the benchmarks: make test ARGS="-k values", make bench ARGS="--quick"
+# Extra arguments for what is made: make test ARGS="-k values" (of these pytest's alone), make bench ARGS="--quick"
 ARGS ?=
 # What all chance in the tests comes from, another number in each run: make test SEED=1 draws as before
 SEED := $(strip $(or $(SEED),$(shell od -An -N4 -tu4 /dev/urandom)))
@@ -42,7 +42,7 @@ dev: $(VENV)/ready ## build the extension and install the package into $(VENV)
 
 core: ## test the pure Rust core; needs no Python
 	@echo SEED=$(SEED)
-	cargo test $(ARGS)
+	cargo test $(if $(filter test,$(MAKECMDGOALS)),,$(ARGS))
 
 model: ## the core's threads under a model checker, which tries many schedules (SCHEDULES=100000)
 	@echo SEED=$(SEED)

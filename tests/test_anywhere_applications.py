@@ -7,7 +7,7 @@ import threading
 import flask_caching
 import pytest
 from flask import Flask
-from flask_rustcache import Cache, RustCache, cached, memoize
+from flask_rustcache import Cache, RustCache, cached, delete_prefix, delete_tag, memoize
 from flask_rustcache._anywhere import CURRENT
 
 from ._anywhere import BOTH, app, ask, decorate, runs, stored
@@ -108,6 +108,21 @@ def test_cache_must_be_ours(decorate, wrong):
     """What has no fills and no native half is refused when decorating."""
     with pytest.raises(TypeError, match=r"flask_rustcache\.Cache"):
         decorate(60, cache=wrong)
+
+
+@pytest.mark.parametrize("remove", [delete_tag, delete_prefix])
+def test_a_cache_that_is_none_of_ours_has_nothing_to_remove(remove):
+    with pytest.raises(TypeError, match=r"flask_rustcache\.Cache"):
+        remove("a", cache=flask_caching.Cache())
+
+
+def test_removal_from_the_present_application_or_the_one_that_is_named():
+    app, cache, _ = build()
+    with app.app_context():
+        cache.set_many({"a1": 1, "a2": 2, "b": 3})
+        assert (delete_prefix("a"), delete_prefix("a"), len(cache.cache)) == (2, 0, 1)
+    assert delete_prefix("b") == 0
+    assert delete_prefix("b", cache=cache) == 1
 
 
 def test_parentheses_are_needed(decorate):

@@ -2,7 +2,9 @@
 
 import datetime as dt
 import gc
+import os
 import pickle
+import sys
 import types
 import uuid
 import weakref
@@ -272,6 +274,16 @@ def test_byte_counts_out_of_range_name_the_key(value):
 def test_shards_out_of_range_name_the_setting(value):
     with pytest.raises(ValueError, match="shards must be a power of two"):
         RustCache(shards=value)
+
+
+@pytest.mark.parametrize("processors", [None, 1, 3, 1024, 5000])
+def test_any_number_of_processors_has_shards(processors, monkeypatch):
+    monkeypatch.setattr(sys, "_is_gil_enabled", lambda: False, raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: processors)
+    cache = RustCache(threshold=2000)
+    assert cache.set("a", 1)
+    assert cache.get("a") == 1
+    cache._validate()
 
 
 def test_positional_arguments_win():

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import pytest
 from cachelib import SimpleCache
 from flask_rustcache import RustCache
+from flask_rustcache._native import Store
 from flask_rustcache.testing import ManualClock
 
 
@@ -283,3 +284,10 @@ def test_an_unhashable_key_is_a_type_error_everywhere(cache, call, key):
         call(cache, key)
     assert len(cache) == 0
     cache._validate()
+
+
+def test_help_says_something_of_every_method():
+    """Also of those whose docstrings are otherwise in the stub alone."""
+    public = [name for name in dir(Store) if not name.startswith("_")]
+    assert len(public) == 18
+    assert [name for name in public if not getattr(RustCache, name).__doc__] == []

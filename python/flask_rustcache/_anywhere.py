@@ -116,7 +116,8 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
     An entry's key holds the function's module and qualified name and all arguments, ``self`` and ``cls`` by
     their ``__caching_id__()`` or ``repr``. Where the function is the view that a request was dispatched to,
     the request's method and path take the place of ``self`` and ``cls``; only GET and HEAD are cached, each
-    apart.
+    apart. Responses that say that they are private are not stored: see :class:`Cache`. An ``HTTPException``
+    is stored and raised again; any other exception is raised, and nothing is stored.
 
     Args:
         timeout: Seconds (int or float) or a ``timedelta``; 0 never expires, None (the default) stands for the
@@ -125,7 +126,8 @@ def cached(  # noqa: PLR0913  # the options of Cache.cached
             cache.
         forced_update: Called with the arguments, or with none; True runs the function and stores anew.
         is_stale: Called with the cached value (and the arguments); True does the same.
-        response_filter: Called with the value; it is stored if the answer is true.
+        response_filter: Called with the value, or an ``HTTPException``'s response; it is stored
+            if the answer is true.
         query_string: Whether a request's query arguments count, in any order. Default False.
         cache_none: Whether None is stored and served. Default False.
         make_cache_key: Makes the key from the arguments; then no method and path are looked at.
@@ -220,19 +222,34 @@ def delete_tag(tag: str, *, cache: Cache | None = None) -> int:
 
     Args:
         tag: What was given to ``tags=``, or one of it.
-        cache: As for :func:`cached`.
+        cache: As for :func:`cached`. Default None: the present application's only cache, or the process's.
 
     Returns:
-        How many entries went.
+        How many live entries went.
 
     Raises:
+        TypeError: If ``tag`` is no str, or ``cache`` no ``flask_rustcache.Cache``.
         RuntimeError: If the cache is no ``RustCache``, or the application has none, or several.
     """
+    _check_cache(cache)
     return (cache or CURRENT).delete_tag(tag)
 
 
 def delete_prefix(prefix: str, *, cache: Cache | None = None) -> int:
-    """Removes all entries whose keys begin so; see ``RustCache.delete_prefix``, and :func:`delete_tag`."""
+    """Removes all entries whose str keys begin so; see ``RustCache.delete_prefix`` for what that costs.
+
+    Args:
+        prefix: What keys begin with; the empty one means all str keys.
+        cache: As for :func:`delete_tag`.
+
+    Returns:
+        How many live entries went.
+
+    Raises:
+        TypeError: If ``prefix`` is no str, or ``cache`` no ``flask_rustcache.Cache``.
+        RuntimeError: As for :func:`delete_tag`.
+    """
+    _check_cache(cache)
     return (cache or CURRENT).delete_prefix(prefix)
 
 
@@ -257,6 +274,10 @@ def _check(timeout: Any, cache: Any, name: str) -> None:
         )
     if callable(timeout):
         raise TypeError(f"{name} needs parentheses: @{name}() or @{name}(60)")
+    _check_cache(cache)
+
+
+def _check_cache(cache: Any) -> None:
     if cache is not None and not isinstance(cache, Cache):
         raise TypeError(
             f"cache= must be a flask_rustcache.Cache, got {type(cache).__name__};"

@@ -40,8 +40,9 @@ class Cache(CacheFront, Versions, Groups, flask_caching.Cache):
     turns this off. A value whose key is deleted, or set anew, while it is being made goes to its caller
     and is not stored.
 
-    A response that carries ``Set-Cookie``, or ``Cache-Control: private`` or ``no-store``, is returned and not
-    stored, with one warning per function; ``CACHE_STORE_PRIVATE = True`` stores it, as Flask-Caching does.
+    A response that carries ``Set-Cookie``, or ``Cache-Control: private`` or ``no-store``, or that answers one
+    request's conditions (206, 304, 412, 416), is returned and not stored, with one warning per function;
+    ``CACHE_STORE_PRIVATE = True`` stores it, as Flask-Caching does.
 
     Args:
         app: The application, or None to call ``init_app`` later.

@@ -251,10 +251,11 @@ def shards(value: Any, name: str) -> int:
 
 
 def _usual_shards() -> int:
+    """Four for each processor, where threads run at once: rounded up to a power of two, and within bounds."""
     gil_enabled = getattr(sys, "_is_gil_enabled", lambda: True)
     if gil_enabled():
         return 1
-    return 1 << (4 * (os.cpu_count() or 1) - 1).bit_length()
+    return min(1 << (4 * (os.cpu_count() or 1) - 1).bit_length(), MOST_SHARDS)
 
 
 def _number(value: Any, name: str, what: str) -> float:

@@ -16,29 +16,39 @@ if TYPE_CHECKING:
 class Groups(flask_caching.Cache):
     """The part of ``Cache`` that Flask-Caching has no names for.
 
-    Each method raises ``RuntimeError`` where the backend is neither a ``RustCache`` nor a ``NullCache``,
-    which holds nothing.
+    A ``NullCache``, which holds nothing, counts as an empty cache.
     """
 
     def delete_tag(self, tag: str) -> int:
-        """Removes all entries that carry a tag, and has none under way stored; how many there were."""
+        """Removes all entries that carry a tag, and has none under way stored; how many live ones there were.
+
+        Raises ``TypeError`` if the tag is no str, ``RuntimeError`` if the backend is no ``RustCache``.
+        """
         backend = store_of(self, "delete_tag()")
         return 0 if backend is None else backend.delete_tag(tag)
 
     def delete_prefix(self, prefix: str) -> int:
-        """Removes all entries with str keys that begin so, as ``delete_tag`` does; how many there were."""
+        """Removes all entries with str keys that begin so; otherwise as :meth:`delete_tag`."""
         backend = store_of(self, "delete_prefix()")
         return 0 if backend is None else backend.delete_prefix(prefix)
 
     def ttl(self, key: Any) -> float | None:
-        """The seconds that an entry has left, None if it never expires; ``KeyError`` if there is none."""
+        """The seconds (float) that an entry has left; None if it never expires. Reads no value.
+
+        Raises ``KeyError`` if there is no live entry, ``RuntimeError`` if the backend is no ``RustCache``.
+        """
         backend = store_of(self, "ttl()")
         if backend is None:
             raise KeyError(key)
         return backend.ttl(key)
 
     def touch(self, key: Any, timeout: Timeout = None) -> bool:
-        """Gives an entry a new lifetime, as ``set`` would, and leaves its value; False if there is none."""
+        """Gives an entry a new lifetime from now on, and leaves its value; False if there is none.
+
+        The timeout is as for ``set``: seconds or a ``timedelta``, 0 for ever, None (the default) the cache's
+        default; with a negative one the entry goes. Raises ``TypeError`` or ``ValueError`` for what is no
+        timeout, ``RuntimeError`` if the backend is no ``RustCache``.
+        """
         backend = store_of(self, "touch()")
         return False if backend is None else backend.touch(key, timeout)
 

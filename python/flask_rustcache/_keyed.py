@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self, cast
 
 from flask import current_app, request
 from flask.views import http_method_funcs
-from flask_caching.backends import NullCache
 
 from ._compat import signature_of
 from ._decorated import Decorated, MadeKey, name_of
 from ._fork import looked_up
+from ._groups import store_of
 from ._memoized import MemoizedFunction, Shape, shape_of_defaults
 from ._native import CachedFunction, Store
 from ._versions import digest_of, layers_of
@@ -69,15 +69,15 @@ class Keyed(Decorated):
 
         So it is with what the same decorator made below it, if it is stacked.
 
-        Raises ``RuntimeError`` if the cache is no ``RustCache``.
+        Raises ``RuntimeError`` if the cache is no ``RustCache``, or one with a method overridden or patched.
         """
-        backend = self._of.cache
-        if isinstance(backend, NullCache):
+        backend = store_of(self._of, "clear()")
+        if backend is None:
             return
-        if not isinstance(backend, Store) or not Store._is_plain(backend):
+        if not Store._is_plain(backend):
             raise RuntimeError(
-                f"clear() needs a RustCache with methods of its own, and this is a {type(backend).__name__};"
-                ' set CACHE_TYPE = "flask_rustcache.RustCache", or delete(...) each call'
+                f"clear() needs a RustCache with its own methods, and one of this {type(backend).__name__}'s"
+                " is overridden or patched: delete(...) each call"
             )
         for layer in layers_of(self):
             if isinstance(layer, Keyed) and layer._kind == self._kind and layer._of is self._of:

@@ -153,7 +153,7 @@ class CacheFront:
 
 @disjoint_base
 class CachedFunction:
-    """The native half of what `Cache.cached` returns; use that."""
+    """The native half of what the decorators return; use that."""
 
     def __new__(
         cls,

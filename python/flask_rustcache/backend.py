@@ -33,7 +33,7 @@ class RustCache(Store, BaseCache):
         threshold: The most entries to keep; never more than ``threshold + 1`` are held, as in
             ``SimpleCache``. 0 and None mean 500, ``math.inf`` means no bound. Numeric str are numbers.
         default_timeout: Seconds (int or float) or a ``timedelta`` that an entry lives when ``set`` is given
-            no timeout; 0 means for ever. Default 300.
+            no timeout; 0 means for ever. Numeric str are numbers. Default 300.
         ignore_delete_many_errors: If False, ``delete_many`` raises ``RuntimeError`` when a key is still
             there after its deletion, which only an overriding subclass can bring about. Default False.
         ignore_errors: Deprecated alias of ``ignore_delete_many_errors``.
@@ -49,7 +49,8 @@ class RustCache(Store, BaseCache):
         jitter: The largest share of its lifetime, from 0 to 1, that an entry loses at random when it is
             stored or touched, so that what is stored together does not expire together. Default 0.
         shards: Independently locked parts, a power of two. Default: 1 where there is a global interpreter
-            lock, else four for each processor. Below 1,024 entries there is always one.
+            lock, else four for each processor, rounded up. With a bound below 1,024 entries, or 4 MiB of
+            ``max_bytes``, there is always one.
 
     Raises:
         ValueError: If a number is out of its range; the message names the setting and the fix.

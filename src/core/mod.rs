@@ -1,8 +1,10 @@
 //! The store: pure Rust, no Python, no `unsafe`, no clock read but in `clock.rs`.
 //!
 //! Read the files in this order: `clock` and `config`, then `entry` and `slab` (what is held, and
-//! where), `policy` and `expiry` (what goes when), `shard` (the four put together, unlocked), `store`
-//! (shards behind locks), `evicted` and `stats` (what comes out).
+//! where), `policy` and `expiry` (what goes when), `tags`, `order` and `generations` (what goes together, and what
+//! comes too late), `incoming` and `account` (what comes in, and how much may), `shard` (all of it put together,
+//! unlocked), `store` (shards behind locks), `evicted` and `stats` (what comes out). `sync` has the locks, `steps`
+//! counts for tests.
 //!
 //! Three rules hold everywhere in here:
 //!

@@ -64,8 +64,8 @@ pub struct Store<V> {
 }
 
 impl<V> Store<V> {
-    /// An empty store, with a hash seed of its own. Below 1,024 entries it has one shard, whatever
-    /// was asked for.
+    /// An empty store, with a hash seed of its own. With a bound below 1,024 entries, or 4 MiB, it has one
+    /// shard, whatever was asked for.
     ///
     /// # Errors
     /// If the configuration makes no sense; the error says which part.

@@ -196,7 +196,7 @@ impl CachedFunction {
         self.asks_for_key.store(true, Ordering::Relaxed);
     }
 
-    /// Whether this answers requests for a view.
+    /// Remembers whether this answers requests for a view.
     fn _sees(&self, view: &Bound<'_, PyAny>, answers: bool) -> PyResult<()> {
         match &self.rule {
             Some(KeyRule::Scoped(_, scopes)) => scopes.views.see(view, answers),

@@ -245,7 +245,7 @@ pub(super) fn code_address(function: &Bound<'_, PyFunction>) -> usize {
 }
 
 #[inline]
-fn part_addresses(function: &Bound<'_, PyFunction>) -> [usize; 5] {
+fn part_addresses(function: &Bound<'_, PyFunction>) -> [usize; PARTS] {
     const OFFSETS: [usize; PARTS] = [
         offset_of!(ffi::PyFunctionObject, func_module),
         offset_of!(ffi::PyFunctionObject, func_qualname),

@@ -25,7 +25,7 @@ pub(super) fn forget_keys() {
 /// What `flask_rustcache.Cache` is built on; use that.
 #[pyclass(frozen, subclass, module = "flask_rustcache._native")]
 pub(super) struct CacheFront {
-    /// Of what follows.
+    /// Is the summary of attributes that follows (`plain`, `signals`, `asks`, `app`) still so?
     current: Current,
     /// May a call be answered without Flask-Caching's code?
     plain: AtomicBool,
@@ -37,7 +37,7 @@ pub(super) struct CacheFront {
     app: AtomicUsize,
     /// Is this for the only cache of whichever application is present?
     serves_any: AtomicBool,
-    /// Counts how often that was found out: what follows from attributes holds for one such state.
+    /// Counts how often the summary was made anew: what was made of keys holds for one such state.
     generation: AtomicU32,
     /// Of its memoized functions.
     pub(super) calls: SharedCalls,

@@ -1,8 +1,8 @@
 //! The byte form of keys.
 //!
 //! A str is its UTF-8 bytes (lone surrogates as their three-byte form, which no other str has). Any other
-//! hashable key is a number in a table of our own: a Python dict decides which keys are equal, as it would
-//! in a dict of SimpleCache's, and out of every lock, since `__eq__` and `__hash__` may do anything.
+//! hashable key is a number in a table of our own (`key/table.rs`): found by hash and `==`, as in a dict of
+//! SimpleCache's, and out of every lock, since `__eq__` and `__hash__` may do anything.
 
 pub(super) mod buffer;
 pub(super) mod call;
@@ -11,9 +11,9 @@ pub(super) mod table;
 use std::borrow::Cow;
 
 use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::py::once::intern;
-use pyo3::types::{PyBytes, PyString};
 
 /// The first byte of a numbered key. No UTF-8, surrogates included, begins with it.
 const NUMBERED: u8 = 0xff;

@@ -27,10 +27,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
 use super::daemon::call_method;
-use super::errors::Error;
 use super::ffi;
 use super::front::forget_keys;
-use super::imports;
 use super::jitter::Jitter;
 use super::key::table::KeyTable;
 use super::key::text_bytes;
@@ -39,8 +37,8 @@ use super::settings::{Overrides, Settings};
 use super::timeout::Timeout;
 use super::value::Stored;
 use super::vault::Vault;
+use crate::core;
 use crate::core::sync::{AtomicBool, AtomicU64, Ordering};
-use crate::core::{self, StoreConfig};
 use crate::py::once::intern;
 use arithmetic::Delta;
 use engine::Find;
@@ -134,23 +132,10 @@ impl Store {
         shards: usize,
         prototype_bytes: usize,
     ) -> PyResult<()> {
-        imports::import_all(slf.py())?;
-        let this = slf.get();
-        this.budget.set_limit(prototype_bytes);
-        let made = core::Store::new(StoreConfig {
-            max_entries,
-            max_weight: max_bytes,
-            shards,
-        })
-        .map_err(Error::from)?;
-        if this.core.set(made).is_err() {
-            Self::clear(slf)?;
-            Self::bound_entries(slf, max_entries)?;
-            Self::bound_bytes(slf, max_bytes)?;
-        }
-        Ok(())
+        Self::configure(slf, (max_entries, max_bytes), shards, prototype_bytes)
     }
 
+    /// The value, the caller's own, or None if there is no live entry.
     fn get<'py>(
         slf: &Bound<'py, Self>,
         key: &Bound<'py, PyAny>,
@@ -159,6 +144,7 @@ impl Store {
         Self::look_up(slf, key, now)
     }
 
+    /// Stores a value; True, or False if it is larger than the whole cache may be.
     #[pyo3(signature = (key, value, timeout=None, *, tags=None))]
     fn set(
         slf: &Bound<'_, Self>,
@@ -170,6 +156,7 @@ impl Store {
         batch::set(slf, (key, value), timeout, tags)
     }
 
+    /// Stores a value if there is no live entry, atomically; True if it did.
     #[pyo3(signature = (key, value, timeout=None, *, tags=None))]
     fn add(
         slf: &Bound<'_, Self>,
@@ -181,6 +168,7 @@ impl Store {
         batch::add(slf, (key, value), timeout, tags)
     }
 
+    /// Whether there is a live entry. Counts as neither hit nor miss.
     fn has(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         let now = Self::begin(slf)?;
         let this = slf.get();
@@ -192,11 +180,13 @@ impl Store {
         .map(|found| found || this.record(key, now).is_some())
     }
 
+    /// Removes an entry; True if there was a live one.
     fn delete(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         let now = Self::begin(slf)?;
         Self::remove(slf, key, now)
     }
 
+    /// Removes every entry; True.
     fn clear(slf: &Bound<'_, Self>) -> PyResult<bool> {
         let this = slf.get();
         let core = this.core()?;
@@ -210,6 +200,7 @@ impl Store {
         Ok(true)
     }
 
+    /// A list of a value or None for each key, in order.
     #[pyo3(signature = (*keys))]
     fn get_many<'py>(
         slf: &Bound<'py, Self>,
@@ -218,6 +209,7 @@ impl Store {
         batch::get_many(slf, keys)
     }
 
+    /// A dict of each key with its value or None.
     #[pyo3(signature = (*keys))]
     fn get_dict<'py>(
         slf: &Bound<'py, Self>,
@@ -226,6 +218,7 @@ impl Store {
         batch::get_dict(slf, keys)
     }
 
+    /// Stores each item in turn; a list of the keys stored, all but those of values that are too large.
     #[pyo3(signature = (mapping, timeout=None, *, tags=None))]
     fn set_many<'py>(
         slf: &Bound<'py, Self>,
@@ -236,6 +229,7 @@ impl Store {
         batch::set_many(slf, mapping, timeout, tags)
     }
 
+    /// Removes each key; a list of those that are absent afterwards, those never there included.
     #[pyo3(signature = (*keys))]
     fn delete_many<'py>(
         slf: &Bound<'py, Self>,
@@ -244,18 +238,22 @@ impl Store {
         batch::delete_many(slf, keys)
     }
 
+    /// Removes all entries that carry a tag, and ends fills under way that would store another; how many there were.
     fn delete_tag(slf: &Bound<'_, Self>, tag: &Bound<'_, PyAny>) -> PyResult<usize> {
         groups::delete_tag(slf, tag)
     }
 
+    /// Removes all entries with str keys that begin so, and ends such fills under way; how many there were.
     fn delete_prefix(slf: &Bound<'_, Self>, prefix: &Bound<'_, PyAny>) -> PyResult<usize> {
         groups::delete_prefix(slf, prefix)
     }
 
+    /// The seconds that an entry has left; None if it never expires. Raises `KeyError` if there is no live entry.
     fn ttl(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<Option<f64>> {
         groups::ttl(slf, key)
     }
 
+    /// Gives an entry a new lifetime from now on; False if there is no live one.
     #[pyo3(signature = (key, timeout=None))]
     fn touch(
         slf: &Bound<'_, Self>,
@@ -265,6 +263,7 @@ impl Store {
         groups::touch(slf, key, timeout)
     }
 
+    /// Adds to the value, atomically; the new value. None and what is missing count as 0.
     #[pyo3(signature = (key, delta=Delta::One), text_signature = "($self, key, delta=1)")]
     fn inc<'py>(
         slf: &Bound<'py, Self>,
@@ -274,6 +273,7 @@ impl Store {
         arithmetic::change(slf, key, delta, arithmetic::Sign::Plus)
     }
 
+    /// Subtracts from the value, atomically; the new value. None and what is missing count as 0.
     #[pyo3(signature = (key, delta=Delta::One), text_signature = "($self, key, delta=1)")]
     fn dec<'py>(
         slf: &Bound<'py, Self>,
@@ -285,12 +285,7 @@ impl Store {
 
     fn __contains__(slf: &Bound<'_, Self>, key: &Bound<'_, PyAny>) -> PyResult<bool> {
         slf.get().settings.ensure(slf)?;
-        if slf
-            .get()
-            .settings
-            .overrides()
-            .any(Overrides::HAS, Overrides::HAS)
-        {
+        if slf.get().overrides(Overrides::HAS, Overrides::HAS) {
             return call_method(slf, intern!(slf.py(), "has"), (key,))?.is_truthy();
         }
         Self::has(slf, key)
@@ -305,10 +300,12 @@ impl Store {
         true
     }
 
+    /// The counters by name, true now, and what is held just now.
     fn stats<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyDict>> {
         inspect::stats(slf)
     }
 
+    /// Gives the memory of every expired entry back now; how many there were.
     fn purge_expired(slf: &Bound<'_, Self>) -> PyResult<usize> {
         inspect::purge_expired(slf)
     }

@@ -2,9 +2,10 @@
 //!
 //! A value is a tag byte and its payload; numbers are LEB128 varints. It is read back in one pass, and
 //! a tree of str, bytes and usual numbers takes no more memory than in pickle's form. Rarer leaves (dates,
-//! Decimal, UUID, frozensets, tuples as keys, ints beyond 64 bits) are kept as the objects they are. An object that occurs twice in a tree is *kept* by number at its
-//! first occurrence and referred to by that number afterwards, so shared references and cycles come back
-//! as they were (the idea of pickle's memo, but only for objects that have a second reference at all).
+//! Decimal, UUID, frozensets, tuples as keys, ints beyond 64 bits) stay the objects that they are. An object
+//! that occurs twice in a tree is *kept* by number at its first occurrence and referred to by that number
+//! afterwards, so shared references and cycles come back as they were (the idea of pickle's memo, but only for
+//! objects that have a second reference at all).
 
 mod decode;
 mod encode;

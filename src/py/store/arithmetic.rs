@@ -67,12 +67,7 @@ pub(super) fn change<'py>(
         Delta::Given(delta) => delta,
     };
     slf.get().settings.ensure(slf)?;
-    if slf
-        .get()
-        .settings
-        .overrides()
-        .any(Overrides::GET, Overrides::SET)
-    {
+    if slf.get().overrides(Overrides::GET, Overrides::SET) {
         let sign = if sign == Sign::Plus { 1 } else { -1 };
         return call_function(FALLBACK_ARITHMETIC.get(py)?, (slf, key, delta, sign));
     }

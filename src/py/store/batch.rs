@@ -6,7 +6,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::Store;
 use super::put::Terms;
-use super::tags::names_of;
+use super::tags::names_given;
 use crate::core::When;
 use crate::py::daemon::{call_function, call_method};
 use crate::py::errors::Error;
@@ -20,12 +20,7 @@ pub(super) fn get_many<'py>(
     keys: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let now = Store::begin(slf)?;
-    if slf
-        .get()
-        .settings
-        .overrides()
-        .any(Overrides::GET, Overrides::GET)
-    {
+    if slf.get().overrides(Overrides::GET, Overrides::GET) {
         return Store::call_base(slf, "get_many", keys.iter());
     }
     let py = slf.py();
@@ -43,12 +38,7 @@ pub(super) fn get_dict<'py>(
     keys: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let now = Store::begin(slf)?;
-    if slf
-        .get()
-        .settings
-        .overrides()
-        .any(Overrides::GET, Overrides::GET_MANY)
-    {
+    if slf.get().overrides(Overrides::GET, Overrides::GET_MANY) {
         return Store::call_base(slf, "get_dict", keys.iter());
     }
     let found = PyDict::new(slf.py());
@@ -68,7 +58,7 @@ pub(super) fn set(
     tags: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<bool> {
     slf.get().settings.ensure(slf)?;
-    let tags = tags.map_or_else(|| Ok(Vec::new()), names_of)?;
+    let tags = names_given(tags)?;
     let terms = Terms {
         timeout,
         tags: &tags,
@@ -86,15 +76,11 @@ pub(super) fn add(
 ) -> PyResult<bool> {
     let this = slf.get();
     this.settings.ensure(slf)?;
-    if this
-        .settings
-        .overrides()
-        .any(Overrides::HAS, Overrides::SET)
-    {
+    if this.overrides(Overrides::HAS, Overrides::SET) {
         let arguments = (slf, key, value, timeout, tags);
         return call_function(FALLBACK_ADD.get(slf.py())?, arguments)?.extract();
     }
-    let tags = tags.map_or_else(|| Ok(Vec::new()), names_of)?;
+    let tags = names_given(tags)?;
     let terms = Terms {
         timeout,
         tags: &tags,
@@ -112,15 +98,10 @@ pub(super) fn set_many<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = slf.py();
     slf.get().settings.ensure(slf)?;
-    if slf
-        .get()
-        .settings
-        .overrides()
-        .any(Overrides::SET, Overrides::SET)
-    {
+    if slf.get().overrides(Overrides::SET, Overrides::SET) {
         return call_function(FALLBACK_SET_MANY.get(py)?, (slf, mapping, timeout, tags));
     }
-    let tags = tags.map_or_else(|| Ok(Vec::new()), names_of)?;
+    let tags = names_given(tags)?;
     let terms = Terms {
         timeout,
         tags: &tags,
@@ -153,12 +134,7 @@ pub(super) fn delete_many<'py>(
     keys: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let now = Store::begin(slf)?;
-    if slf
-        .get()
-        .settings
-        .overrides()
-        .any(Overrides::DELETE, Overrides::HAS)
-    {
+    if slf.get().overrides(Overrides::DELETE, Overrides::HAS) {
         return Store::call_base(slf, "delete_many", keys.iter());
     }
     for key in keys {

@@ -13,6 +13,7 @@ use crate::py::imports::BASE_CACHE;
 use crate::py::key::table::{Idle, NOBODY};
 use crate::py::key::{number_bytes, number_of, plain_text, unusual_text};
 use crate::py::once::intern;
+use crate::py::settings::Overrides;
 use crate::py::value::{self, Stored};
 
 /// What to do for a key that is no str and has no number yet.
@@ -67,6 +68,12 @@ impl Store {
         let settings = &slf.get().settings;
         settings.ensure(slf)?;
         settings.clock.now(slf.as_any())
+    }
+
+    /// Is one of these two methods overridden by a subclass, or patched? Ask after `ensure`.
+    #[inline]
+    pub(super) fn overrides(&self, one: Overrides, other: Overrides) -> bool {
+        self.settings.overrides().any(one, other)
     }
 
     #[inline]

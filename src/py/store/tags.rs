@@ -34,6 +34,12 @@ pub(in crate::py) fn names_of(tags: &Bound<'_, PyAny>) -> PyResult<Vec<TagName>>
     Ok(names)
 }
 
+/// The same where None stands for no tags.
+#[inline]
+pub(super) fn names_given(tags: Option<&Bound<'_, PyAny>>) -> PyResult<Vec<TagName>> {
+    tags.map_or_else(|| Ok(Vec::new()), names_of)
+}
+
 fn texts_of<'py>(tags: &Bound<'py, PyAny>) -> PyResult<Vec<Bound<'py, PyString>>> {
     if tags.is_instance_of::<PyString>() {
         return Err(Error::TagsText(tags.repr()?.to_string()).into());

@@ -6,12 +6,12 @@ use pyo3::types::PyString;
 
 use super::Store;
 use super::inspect::purge_expired;
-use crate::core::Inserted;
 use crate::core::sync::Ordering;
+use crate::core::{self, Inserted, StoreConfig};
 use crate::py::daemon::call_function;
 use crate::py::errors::Error;
 use crate::py::ffi;
-use crate::py::imports::REFUSED;
+use crate::py::imports::{self, REFUSED};
 use crate::py::key::is_text;
 use crate::py::value::Stored;
 use crate::py::weight::{TABLE, object_weight};
@@ -117,6 +117,30 @@ impl Store {
         }
         let max_bytes = this.core()?.max_weight();
         call_function(REFUSED.get(slf.py())?, (key, weight, max_bytes))?;
+        Ok(())
+    }
+
+    /// Makes the store, with these bounds on entries and bytes; or empties it, and sets them anew.
+    pub(super) fn configure(
+        slf: &Bound<'_, Self>,
+        (max_entries, max_bytes): (usize, usize),
+        shards: usize,
+        prototype_bytes: usize,
+    ) -> PyResult<()> {
+        imports::import_all(slf.py())?;
+        let this = slf.get();
+        this.budget.set_limit(prototype_bytes);
+        let made = core::Store::new(StoreConfig {
+            max_entries,
+            max_weight: max_bytes,
+            shards,
+        })
+        .map_err(Error::from)?;
+        if this.core.set(made).is_err() {
+            Self::clear(slf)?;
+            Self::bound_entries(slf, max_entries)?;
+            Self::bound_bytes(slf, max_bytes)?;
+        }
         Ok(())
     }
 
