@@ -128,7 +128,7 @@ impl<V> Shard<V> {
         self.stats.misses += 1;
     }
 
-    /// What `view` makes of a live value, told whether it has tags; a hit if it makes anything of it.
+    /// What `view` makes of a live value, told whether a tag says what it belongs to; a hit if it makes anything of it.
     pub(super) fn read_if<R>(
         &mut self,
         key: Hashed<'_>,
@@ -140,7 +140,7 @@ impl<V> Shard<V> {
         if entry.lifetime.is_expired(now) {
             return None;
         }
-        let seen = view(&entry.value, entry.is_tagged)?;
+        let seen = view(&entry.value, entry.is_owned)?;
         Policy::access(entry);
         self.stats.hits += 1;
         Some(seen)
