@@ -45,6 +45,8 @@ pub(super) struct Shard<V> {
     generations: Generations,
     tags: Tags,
     order: Order,
+    /// The ranges that are being removed.
+    leaving: Vec<(Key, Key)>,
     account: Arc<Account>,
     /// Values stored so far: where versions come from.
     versions: u64,
@@ -66,6 +68,7 @@ impl<V> Shard<V> {
             generations: Generations::default(),
             tags: Tags::new(),
             order: Order::new(),
+            leaving: Vec::new(),
             account,
             stats: Stats::default(),
             versions: 0,
