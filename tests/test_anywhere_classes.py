@@ -6,7 +6,7 @@ import flask_restful
 import pytest
 from flask import request
 from flask.views import MethodView, View
-from flask_rustcache import cached
+from flask_rustcache import cached, memoize
 
 from ._anywhere import app, ask, runs, stored
 from ._apps import BACKEND, build
@@ -239,3 +239,41 @@ def test_methods_of_a_view_that_call_each_other(runs, backend):
     assert ask(app, "GET /a/2", "GET /b/1") == ["/a/2 2 6", "/b/1 1 7"]
     assert ask(app, "PUT /a/1", "PUT /a/1", "GET /a/1") == ["True", "False", "/a/1 1 8"]
     assert ask(app, "GET /a/2", "GET /b/1") == ["/a/2 2 6", "/b/1 1 7"]
+
+
+class OwnView(View):
+    """Makes its views by itself, as Flask does."""
+
+    @classmethod
+    def as_view(cls, name, *class_args, **class_kwargs):
+        def view(**kwargs):
+            return cls().dispatch_request(**kwargs)
+
+        for decorator in cls.decorators:
+            view = decorator(view)
+        view.view_class = cls
+        return view
+
+
+@pytest.mark.parametrize("base", [View, OwnView])
+def test_views_of_classes_that_are_made_at_each_call_keep_their_keys_apart(base):
+    """J7, J2: all of them are one function until their class is put on them."""
+    app, _, runs = build()
+
+    class Alice(base):
+        decorators = (memoize(60),)
+
+        def dispatch_request(self):
+            return f"Alice {runs.count('Alice')}"
+
+    class Bob(Alice):
+        def dispatch_request(self):
+            return f"Bob {runs.count('Bob')}"
+
+    for kind in (Alice, Bob):
+        # Of other code, these are others than in the other run.
+        kind.__qualname__ = f"{kind.__name__}{base.__name__}"
+    with app.app_context():
+        for _ in range(3):
+            assert [Alice.as_view("a")(), Bob.as_view("b")()] == ["Alice 1", "Bob 1"]
+        assert not hasattr(memoize(60)(len), "view_class")

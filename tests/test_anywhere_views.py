@@ -5,7 +5,7 @@ import logging
 
 import pytest
 from flask import Blueprint, Response, abort, make_response, request, session
-from flask_rustcache import Cache, cached
+from flask_rustcache import Cache, cached, memoize
 from werkzeug.exceptions import NotFound
 
 from ._anywhere import app, ask, runs, stored
@@ -374,3 +374,24 @@ def test_cache_by_name_serves_views_too(runs):
 
     assert ask(app, "GET /a", "GET /a", "POST /a", "GET /b") == ["a 1", "a 1", "a 2", "b 3"]
     assert [len(app.extensions["cache"][one]._cache) for one in (cache, other)] == [0, 2]
+
+
+@pytest.mark.parametrize("tags", [None, ["mine"]])
+@pytest.mark.parametrize("decorate", [cached, memoize])
+def test_a_value_put_by_hand_that_was_served_is_cleared(decorate, tags):
+    """C6: whoever stored it, what a function answered with is forgotten with it."""
+    app, cache, runs = build()
+
+    @app.get("/page")
+    @decorate(60)
+    def page():
+        keys.append(page.key())
+        return f"run {runs.count('page')}"
+
+    keys, client = [], app.test_client()
+    assert [client.get("/page").text for _ in range(3)] == ["run 1"] * 3
+    with app.app_context():
+        cache.set(keys[0], "by hand", tags=tags)
+        assert [client.get("/page").text for _ in range(3)] == ["by hand"] * 3
+        page.clear()
+    assert client.get("/page").text == "run 2"

@@ -303,6 +303,26 @@ def test_a_clock_that_tells_no_seconds_is_an_error_that_says_what_to_do(cache, r
     assert cache.clock is good
 
 
+def test_what_interrupts_the_old_clock_keeps_it(cache):
+    """It is asked a last time when another comes in its place, and what a signal raises there is raised."""
+    faults = []
+
+    def clock():
+        if faults:
+            raise faults.pop()
+        return 1.0
+
+    cache.set("a", 1)
+    cache.clock = clock
+    faults.append(KeyboardInterrupt)
+    with pytest.raises(KeyboardInterrupt):
+        cache.clock = lambda: 2.0
+    assert cache.clock is clock
+    faults.append(ValueError)
+    cache.clock = None
+    assert cache.clock is None
+
+
 @pytest.mark.parametrize("reading", ["noon", None, float("nan"), float("inf")], ids=repr)
 def test_a_clock_that_tells_no_time_is_an_error(cache, reading):
     cache.set("a", 1)

@@ -190,9 +190,10 @@ def test_a_context_that_outlived_its_fill_follows_as_any_other():
 @in_child
 def test_a_fill_in_a_new_context_of_its_own_thread(decorator):
     """C2: a function that calls itself in an empty context knows nothing of its fill, and waits not."""
-    _, _, runs = shop(CACHE_FILL_TIMEOUT=600)
+    _, cache, runs = shop()
 
-    @{"memoize": memoize, "cached": cached}[decorator](60)
+    # Given the cache: without an application's context it would be another one, where nobody waits for long.
+    @{"memoize": memoize, "cached": cached}[decorator](60, cache=cache)
     def page():
         number = next(runs)
         return contextvars.Context().run(page) + 1 if number == 1 else 1
@@ -205,10 +206,10 @@ def test_a_fill_in_a_new_context_of_its_own_thread(decorator):
 def test_a_fill_of_another_greenlet_of_its_thread():
     """C2: where gevent has patched nothing, a thread that waits lets no greenlet of its own go on."""
     greenlet = importlib.import_module("greenlet")
-    _, _, runs = shop(CACHE_FILL_TIMEOUT=600)
+    _, cache, runs = shop()
     main = greenlet.getcurrent()
 
-    @memoize(60)
+    @memoize(60, cache=cache)
     def page():
         number = next(runs)
         if number == 1:

@@ -1,8 +1,10 @@
 """Trap C6 for ``memoize``: what is deleted while it is computed goes to its caller and is not stored."""
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
+from cachelib.serializers import SimpleSerializer
 
 from ._apps import backend_of, build
 from ._child import in_child
@@ -258,3 +260,60 @@ def test_entries_of_functions_that_go_together_are_gone_when_code_of_values_runs
             backend_of(app, cache).purge_expired()
         assert Parcel.act is None
         assert said == [3, 4]
+
+
+class Acting(SimpleSerializer):
+    """One of an application's own, which acts once as it loads a version that Flask-Caching's code left."""
+
+    def __init__(self):
+        self.act = None
+
+    def loads(self, bvalue):
+        act, value = self.act, super().loads(bvalue)
+        if act is not None and isinstance(value, str):
+            self.act = None
+            act()
+        return value
+
+
+def test_a_version_forgotten_while_it_is_taken_over_is_not_taken_over(monkeypatch):
+    """C6: it was left as an entry, while a method was patched, and is on its way to the records."""
+    app, cache, _ = build()
+    runs, backend = itertools.count(1), backend_of(app, cache)
+    total = cache.memoize(60)(lambda _: next(runs))
+    backend.serializer = serializer = Acting()
+    with app.app_context(), monkeypatch.context() as patch:
+        patch.setattr(backend, "has", backend.has)
+        assert total(1) == 1
+        patch.undo()
+        serializer.act = lambda: cache.delete_memoized_verhash(total)
+        total(1)
+        assert serializer.act is None
+        assert total(1) == 2
+
+
+class Returning:
+    """What a serializer returns; as it is dropped, it has a function called that stores another one."""
+
+    call = staticmethod(lambda: None)
+
+    def __init__(self, value):
+        self.value = value
+
+    def __del__(self):
+        self.call()
+
+
+@in_child
+def test_a_record_that_comes_back_whenever_it_is_to_be_replaced():
+    """A1: what is dropped with the old one's entries has a record made anew, and an entry."""
+    app, cache, runs = shop()
+    backend = backend_of(app, cache)
+    total = cache.memoize(60)(lambda: next(runs))
+    backend.serializer = SimpleNamespace(dumps=Returning, loads=lambda held: held.value)
+    with app.app_context():
+        assert total() == 1
+        Returning.call = staticmethod(total)
+        cache.set(record_of(cache, total), "abcdef")
+        Returning.call = staticmethod(lambda: None)
+        assert total() == total() > 1

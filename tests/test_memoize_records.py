@@ -320,6 +320,30 @@ def test_a_value_put_by_hand_under_an_old_key_is_not_found(cache_class):
 
 
 @pytest.mark.parametrize(
+    "put",
+    [
+        lambda cache, key: cache.set(key, "late", tags=["mine"]),
+        lambda cache, key: cache.add(key, "late", tags=["mine"]),
+        lambda cache, key: cache.set_many({key: "late"}, tags=["mine"]),
+    ],
+    ids=["set", "add", "set_many"],
+)
+def test_a_value_with_tags_put_by_hand_under_an_old_key_is_not_found(put):
+    """The tags of whoever put it do not make it the function's."""
+    _, cache, runs = build()
+    total = cache.memoize(60, tags=["totals"])(lambda _: runs.count("total"))
+
+    assert [total(1), total(1)] == [1, 1]
+    key = key_of(total, 1)
+    cache.delete_memoized(total)
+    put(cache, key)
+    assert [total(1), total(1)] == [2, 2]
+    put(cache, key_of(total, 2))
+    assert [total(2), total(2)] == ["late"] * 2
+    assert [cache.delete_tag("mine"), cache.delete_tag("totals")] == [2, 1]
+
+
+@pytest.mark.parametrize(
     "call",
     [
         lambda shop: shop.total(3),

@@ -17,7 +17,7 @@ from ._compat import signature_of
 from ._decorated import Decorated, MadeKey, name_of
 from ._fork import looked_up
 from ._groups import store_of
-from ._memoized import MemoizedFunction, Shape, shape_of_defaults
+from ._memoized import MemoizedFunction, Shape, ViewClass, shape_of_defaults
 from ._native import CachedFunction, Store
 from ._versions import digest_of, layers_of
 from ._views import CachedView
@@ -270,6 +270,7 @@ class KeyedFunction(Keyed, MemoizedFunction):
     """What ``flask_rustcache.memoize`` returns."""
 
     _kind = "memoize "
+    view_class = ViewClass()
 
     def _bind_inner(
         self, make_cache_key: Callable[..., Any] | None, ignored: list[str] | None = None

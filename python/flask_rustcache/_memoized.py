@@ -6,6 +6,7 @@ import inspect
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+import flask.views
 import flask_caching
 
 from ._compat import cache_memoize_hit, cache_memoize_miss, hashes_plainly, signature_of
@@ -121,9 +122,30 @@ class _KeyMaker:
         return getattr(self._cache, name)
 
 
+class ViewClass:
+    """The class that a view was made of, put on what decorates the view: its name is the one that counts."""
+
+    def __get__(self, decorated: Any, owner: Any = None) -> Any:
+        """Most have none."""
+        try:
+            return vars(decorated)["view_class"]
+        except (KeyError, TypeError):
+            raise AttributeError("view_class") from None
+
+    def __set__(self, decorated: Any, view_class: Any) -> None:
+        """What is remembered of keys may be that of another class's view."""
+        vars(decorated)["view_class"] = view_class
+        if is_all_told(decorated._function):
+            decorated._ask_for_keys()
+
+
 def is_all_told(function: Any) -> bool:
-    """Whether a function's name, code and defaults tell all that its keys may hold of it."""
-    return type(function) is FunctionType and not vars(function)
+    """Whether a function's name, code and defaults tell all that its keys may hold of it.
+
+    Flask's views of classes are all one function, and what tells them apart is put on them later.
+    """
+    is_plain = type(function) is FunctionType and not vars(function)
+    return is_plain and function.__globals__ is not vars(flask.views)
 
 
 def shape_of_defaults(function: Any, parameters: Iterable[inspect.Parameter]) -> tuple[bool, bool]:

@@ -111,8 +111,8 @@ pub(super) struct Entry<V> {
     pub(super) queue: u8,
     /// Accesses that the policy has seen and not yet spent.
     pub(super) frequency: u8,
-    /// Whether there are `tags`, for hits to see.
-    pub(super) is_tagged: bool,
+    /// Whether one of `tags` says what it belongs to, for hits to see.
+    pub(super) is_owned: bool,
     pub(super) version: Version,
     /// What it takes, in bytes: key, value, tags, and the store's own.
     pub(super) weight: usize,
@@ -147,7 +147,7 @@ impl<V> Entry<V> {
             run: 0,
             queue: 0,
             frequency: 0,
-            is_tagged: false,
+            is_owned: false,
         }
     }
 

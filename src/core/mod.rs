@@ -40,4 +40,4 @@ pub use generations::Ticket;
 pub use incoming::{Offer, When};
 pub use stats::Stats;
 pub use store::{Inserted, Store};
-pub use tags::Tag;
+pub use tags::{Tag, USERS};

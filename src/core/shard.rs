@@ -45,6 +45,8 @@ pub(super) struct Shard<V> {
     generations: Generations,
     tags: Tags,
     order: Order,
+    /// The ranges that are being removed.
+    leaving: Vec<(Key, Key)>,
     account: Arc<Account>,
     /// Values stored so far: where versions come from.
     versions: u64,
@@ -66,6 +68,7 @@ impl<V> Shard<V> {
             generations: Generations::default(),
             tags: Tags::new(),
             order: Order::new(),
+            leaving: Vec::new(),
             account,
             stats: Stats::default(),
             versions: 0,
@@ -128,7 +131,7 @@ impl<V> Shard<V> {
         self.stats.misses += 1;
     }
 
-    /// What `view` makes of a live value, told whether it has tags; a hit if it makes anything of it.
+    /// What `view` makes of a live value, told whether a tag says what it belongs to; a hit if it makes anything of it.
     pub(super) fn read_if<R>(
         &mut self,
         key: Hashed<'_>,
@@ -140,7 +143,7 @@ impl<V> Shard<V> {
         if entry.lifetime.is_expired(now) {
             return None;
         }
-        let seen = view(&entry.value, entry.is_tagged)?;
+        let seen = view(&entry.value, entry.is_owned)?;
         Policy::access(entry);
         self.stats.hits += 1;
         Some(seen)

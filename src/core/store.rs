@@ -267,8 +267,8 @@ impl<V> Store<V> {
             .map(|entry| view(&entry.value, entry.lifetime))
     }
 
-    /// Offers a live value to `view`, with whether it has tags, under the lock. Only if it takes it is this a hit
-    /// and an access, else nothing is counted: the caller asks again by [`Store::read`], or says [`Store::count_miss`].
+    /// Offers a live value to `view`, with whether a tag (no user's) says what it belongs to, under the lock. Only if
+    /// it takes it is this a hit and an access, else nothing is counted: the caller asks again by [`Store::read`], or says [`Store::count_miss`].
     #[inline]
     pub fn read_if<R>(
         &self,

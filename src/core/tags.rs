@@ -17,6 +17,14 @@ use super::sync::Arc;
 /// A tag as the entries that carry it hold it.
 pub type Tag = Arc<[u8]>;
 
+/// What a user's tag begins with: anything may be given one, so it does not say what an entry belongs to.
+pub const USERS: u8 = 0xfe;
+
+/// Does one of these say what the entry belongs to?
+pub(super) fn any_tells_owner(tags: &[Tag]) -> bool {
+    tags.iter().any(|tag| tag.first() != Some(&USERS))
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Tags {
@@ -173,7 +181,7 @@ impl Tags {
         }
         let stray = |token: u32, entry: &Entry<V>| {
             let mut tags = entry.tags().iter();
-            let is_told = entry.is_tagged != entry.tags().is_empty();
+            let is_told = entry.is_owned == any_tells_owner(entry.tags());
             !is_told
                 || tags.any(|tag| {
                     !self

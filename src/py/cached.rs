@@ -270,8 +270,8 @@ impl<'py> Call<'_, 'py> {
         if let Known::Odd(made) = made {
             return Ok(Sought::Odd(made, alone));
         }
-        let tagged = self.is_remembered(&made);
-        if !alone && let Some(found) = self.look(store, (key.bytes(), tagged), &mut alone)? {
+        let owned = self.is_remembered(&made);
+        if !alone && let Some(found) = self.look(store, (key.bytes(), owned), &mut alone)? {
             if let Known::Made(made) = &made {
                 own_entry(store, key.bytes(), made)?;
             }
@@ -289,11 +289,11 @@ impl<'py> Call<'_, 'py> {
     fn look(
         &self,
         store: &Bound<'py, Store>,
-        (key, tagged): (&[u8], bool),
+        (key, owned): (&[u8], bool),
         alone: &mut bool,
     ) -> PyResult<Option<Found<'py>>> {
         let plan = &self.this.plan;
-        let (value, loaded) = match Store::hit(store, key, (plan.cache_none, tagged))? {
+        let (value, loaded) = match Store::hit(store, key, (plan.cache_none, owned))? {
             Hit::Absent => return Ok(None),
             Hit::Value(value) => (value, false),
             Hit::Loaded(value) => (value, true),

@@ -2,7 +2,7 @@
 
 use super::Shard;
 use crate::core::clock::Instant;
-use crate::core::entry::Lifetime;
+use crate::core::entry::{Key, Lifetime};
 use crate::core::evicted::{Evicted, RemovalCause};
 use crate::core::incoming::Hashed;
 use crate::core::order::SLOTS;
@@ -31,9 +31,24 @@ impl<V> Shard<V> {
         self.tags.contains(tag)
     }
 
-    /// No fill that has begun for one of these keys is to be stored.
-    pub(in crate::core) fn end_tickets_between(&mut self, from: &[u8], to: &[u8]) {
+    /// A range is about to be removed, block by block: no fill that has begun for one of its keys is to be stored.
+    pub(in crate::core) fn begin_removal(&mut self, from: &[u8], to: &[u8]) {
         self.generations.bump_between(from, to);
+        self.leaving.push((from.into(), to.into()));
+    }
+
+    /// It was removed.
+    pub(in crate::core) fn end_removal(&mut self, from: &[u8], to: &[u8]) {
+        let own = |range: &(Key, Key)| (&*range.0, &*range.1) == (from, to);
+        if let Some(index) = self.leaving.iter().position(own) {
+            self.leaving.swap_remove(index);
+        }
+    }
+
+    /// Is a key in a range that is being removed? What is taken out may come back into a block that was visited before.
+    pub(in crate::core) fn is_leaving(&self, key: &[u8]) -> bool {
+        let has = |(from, to): &(Key, Key)| **from <= *key && *key < **to;
+        self.leaving.iter().any(has)
     }
 
     /// Removes some entries of a block of slots with keys from `from` on and before `to`. How many; None if

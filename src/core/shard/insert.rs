@@ -7,7 +7,7 @@ use crate::core::entry::{Entry, Key, Lifetime, Version};
 use crate::core::evicted::{Evicted, RemovalCause};
 use crate::core::incoming::{Hashed, Incoming, Outcome, When, entry_weight, tags_weight};
 use crate::core::policy::Policy;
-use crate::core::tags::Tag;
+use crate::core::tags::{Tag, any_tells_owner};
 
 /// A value whose entry had to go to make room for it, and what it had besides.
 pub(in crate::core) struct Displaced<V> {
@@ -260,7 +260,7 @@ impl<V> Shard<V> {
         self.tags
             .remove(token, &gone, |tag| evicted.push_emptied(tag));
         let entry = self.slab.entry_mut(token);
-        entry.is_tagged = new.is_some();
+        entry.is_owned = new.as_deref().is_some_and(any_tells_owner);
         entry.tags = new;
     }
 

@@ -38,7 +38,7 @@ impl<V> Store<V> {
     pub fn remove_between(&self, from: &[u8], to: &[u8], now: Instant) -> Evicted<V> {
         let mut evicted = Evicted::nothing();
         for Padded(shard) in &self.shards {
-            shard.lock().end_tickets_between(from, to);
+            shard.lock().begin_removal(from, to);
             let mut visit = |block| {
                 let mut shard = shard.lock();
                 shard.remove_between(block, (from, to), now, &mut evicted)
@@ -51,6 +51,7 @@ impl<V> Store<V> {
                     (block, visits) = (block + 1, 0);
                 }
             }
+            shard.lock().end_removal(from, to);
         }
         evicted
     }

@@ -31,7 +31,8 @@ impl<V> Store<V> {
                     // What takes the key or a tag back from now on keeps the value out.
                     let names: Vec<&[u8]> = displaced.tags.iter().map(AsRef::as_ref).collect();
                     let ticket = shard.ticket(key, &self.all_hashed(&names));
-                    (displaced, ticket)
+                    let is_leaving = shard.is_leaving(key.bytes);
+                    (displaced, if is_leaving { ticket.void() } else { ticket })
                 })
         });
         match result {
@@ -65,5 +66,57 @@ impl<V> Store<V> {
             evicted,
             ..inserted
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::config::StoreConfig;
+    use crate::core::entry::Lifetime;
+
+    const NOW: Instant = Instant::from_nanos(1);
+
+    fn put(store: &Store<u8>, key: &[u8], weight: usize) {
+        let offer = Offer {
+            value: 0,
+            weight,
+            lifetime: Lifetime::NEVER,
+            when: When::Always,
+            tags: &[],
+        };
+        assert!(store.put(key, offer, NOW).stored);
+    }
+
+    /// Of two entries the heavy one is to go first; it grows, and comes anew, or does not.
+    fn grow(store: &Store<u8>) -> bool {
+        put(store, b"light", 100_000);
+        put(store, b"heavy", 600_000);
+        for _ in 0..3 {
+            drop(store.read(b"light", NOW, |_| ()));
+        }
+        let (read, _) = store.read_versioned(b"heavy", NOW, |_| ());
+        let (version, before) = (read.expect("it is there").1, store.stats());
+        let inserted = store.replace(b"heavy", version, (1, 850_000), NOW);
+        let others = u64::from(inserted.stored);
+        assert_eq!(store.stats().evictions, before.evictions + 1 + others);
+        inserted.stored
+    }
+
+    #[test]
+    fn what_comes_anew_stays_away_while_it_is_removed_with_others() {
+        let store = Store::new(StoreConfig {
+            max_entries: 10,
+            max_weight: 900_000,
+            shards: 1,
+        });
+        let store = store.expect("a sound configuration");
+        assert!(grow(&store));
+        // As if a visit to the next block were still to come.
+        store.shards[0].0.lock().begin_removal(b"h", b"i");
+        assert!(!grow(&store));
+        store.shards[0].0.lock().end_removal(b"h", b"i");
+        assert!(grow(&store));
+        store.validate().expect("a sound store");
     }
 }

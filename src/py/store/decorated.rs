@@ -58,7 +58,7 @@ impl Store {
     }
 
     /// The value of a str key, counted as a hit; where there is none nothing is counted. A None is a value
-    /// only with `none_counts`; one without tags is not if they are asked for.
+    /// only with `none_counts`; what no tag says to belong to a function is not if that is asked for.
     #[expect(
         clippy::inline_always,
         reason = "on the path of a hit, from three places; a call costs 8 ns"
@@ -67,7 +67,7 @@ impl Store {
     pub(in crate::py) fn hit<'py>(
         slf: &Bound<'py, Self>,
         key: &[u8],
-        (none_counts, tagged): (bool, bool),
+        (none_counts, owned): (bool, bool),
     ) -> PyResult<Hit<'py>> {
         let (this, py) = (slf.get(), slf.py());
         let now = Self::begin(slf)?;
@@ -76,8 +76,8 @@ impl Store {
         }
         let (found, evicted) = this
             .core()?
-            .read_if(key, now, |stored, has_tags| match stored {
-                _ if tagged && !has_tags => None,
+            .read_if(key, now, |stored, is_owned| match stored {
+                _ if owned && !is_owned => None,
                 Stored::Shared(object) if object.is_none(py) && !none_counts => None,
                 stored => Some(stored.share(py)),
             });
@@ -85,7 +85,7 @@ impl Store {
         match found {
             None => Ok(Hit::Absent),
             Some(Stored::Shared(object)) => Ok(Hit::Value(object.into_bound(py))),
-            Some(stored) => Self::hit_unshared(slf, stored, key, (none_counts, tagged)),
+            Some(stored) => Self::hit_unshared(slf, stored, key, (none_counts, owned)),
         }
     }
 
@@ -93,7 +93,7 @@ impl Store {
         slf: &Bound<'py, Self>,
         stored: Stored,
         key: &[u8],
-        (none_counts, tagged): (bool, bool),
+        (none_counts, owned): (bool, bool),
     ) -> PyResult<Hit<'py>> {
         let loaded = matches!(
             stored,
@@ -101,7 +101,7 @@ impl Store {
         );
         match Self::decode(slf, stored)? {
             // A custom serializer's object, replaced before it could be fetched: look again.
-            None => Self::hit(slf, key, (none_counts, tagged)),
+            None => Self::hit(slf, key, (none_counts, owned)),
             Some(value) if loaded && value.is_none() && !none_counts => Ok(Hit::Absent),
             Some(value) if loaded => Ok(Hit::Loaded(value)),
             Some(value) => Ok(Hit::Value(value)),

@@ -1,6 +1,6 @@
 //! What the verbs are made of: the way of a key into the core, and of a value out of it. The way in is in `put.rs`.
 
-use pyo3::exceptions::PyRuntimeError;
+use pyo3::exceptions::{PyException, PyRuntimeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
@@ -51,7 +51,11 @@ impl Store {
         let in_use = this.core.get().is_some();
         if in_use && this.settings.clock.source() == Source::Callable {
             // The old clock is asked a last time. Should it fail, the time it told last has to do.
-            drop(Self::begin(slf));
+            if let Err(error) = Self::begin(slf)
+                && !error.is_instance_of::<PyException>(slf.py())
+            {
+                return Err(error);
+            }
         }
         ffi::set_attribute(slf.as_any(), name, value)?;
         this.settings.expect_clock();

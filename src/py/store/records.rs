@@ -137,6 +137,11 @@ impl Records {
         Leaving(&self.leaving)
     }
 
+    /// The same if any of them is due: whatever is done to another may push it out.
+    pub(super) fn leave_if_due(&self, now: Instant) -> Option<Leaving<'_>> {
+        self.are_due(now).then(|| self.begin_leaving())
+    }
+
     /// May there be entries of records that are not there any more?
     pub(super) fn are_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire) != 0

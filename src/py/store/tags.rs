@@ -3,16 +3,14 @@
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 
+use crate::core::USERS;
 use crate::py::errors::Error;
 use crate::py::key::text_bytes;
 
 /// A tag as the core knows it.
 pub(in crate::py) type TagName = Box<[u8]>;
 
-/// What a user's tag begins with. Ours are text, and no UTF-8 (surrogates included) begins so.
-const USERS: u8 = 0xfe;
-
-/// What the core knows a user's tag by.
+/// What the core knows a user's tag by. Ours are text, and no UTF-8 (surrogates included) begins so.
 pub(super) fn name_of(tag: &Bound<'_, PyString>) -> PyResult<TagName> {
     let text = text_bytes(tag)?;
     let mut name = Vec::with_capacity(1 + text.len());

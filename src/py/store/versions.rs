@@ -12,6 +12,9 @@ use super::records::Record;
 use crate::core::{Evicted, Instant, Lifetime, RemovalCause, When};
 use crate::py::key::text_bytes;
 
+/// How often a record is taken out to be replaced, should somebody make one anew each time: then theirs is newer.
+const MOST_ATTEMPTS: u32 = 100;
+
 /// How the keys of records end.
 const SUFFIX: &[u8] = b"_memver";
 
@@ -89,10 +92,7 @@ impl Store {
             return Ok(None);
         };
         let this = slf.get();
-        let _leaving = this
-            .records
-            .are_due(now)
-            .then(|| this.records.begin_leaving());
+        let _leaving = this.records.leave_if_due(now);
         let (version, expired) = records.read(key, now, |record| record.version.clone());
         slf.get().bury_records(slf.py(), expired, now);
         Ok(version)
@@ -108,7 +108,7 @@ impl Store {
     ) -> PyResult<String> {
         let now = Self::begin(slf)?;
         let records = slf.get().records.get_or_make()?;
-        let (left, lifetime) = Self::take_version(slf, key, now)?;
+        let (left, lifetime) = Self::left_version(slf, key, now)?;
         let is_left = left.is_some();
         let record = Record {
             version: left.unwrap_or_else(|| version.into()),
@@ -121,8 +121,15 @@ impl Store {
         }
         // First: whoever drops the record takes that back.
         slf.get().records.has_version(&own, key);
+        let leaving = slf.get().records.leave_if_due(now);
         let made = records.insert(key, record, lifetime, now, When::IfAbsent);
         slf.get().bury_records(slf.py(), made.evicted, now);
+        drop(leaving);
+        // After: whoever forgets the function takes either of the two away.
+        if made.stored && !Self::take_left(slf, key, now)? && is_left {
+            Self::drop_version(slf, key, now);
+            return Self::add_version(slf, key, version, of_instance);
+        }
         let records = &slf.get().records;
         let version = records.version(key, now).unwrap_or_else(|| own.clone());
         if version != own {
@@ -151,8 +158,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes a version out of the store, with its lifetime.
-    fn take_version(
+    /// A version in the store, with its lifetime.
+    fn left_version(
         slf: &Bound<'_, Self>,
         key: &[u8],
         now: Instant,
@@ -169,8 +176,14 @@ impl Store {
             Err(error) if error.is_instance_of::<PyException>(py) => None,
             Err(error) => return Err(error),
         };
-        this.bury(py, core.remove(key, now).1);
         Ok((version, lifetime))
+    }
+
+    /// Takes what is under a record's key out of the store; was there anything?
+    fn take_left(slf: &Bound<'_, Self>, key: &[u8], now: Instant) -> PyResult<bool> {
+        let (found, gone) = slf.get().core()?.remove(key, now);
+        slf.get().bury(slf.py(), gone);
+        Ok(found)
     }
 
     /// A value for the key of a record: it becomes the record's version, unless it is to be stored only where
@@ -202,21 +215,41 @@ impl Store {
             return Ok(None);
         };
         let is_new = version != old.version;
-        let record = Record {
-            version,
-            of_instance: old.of_instance,
-        };
+        let record = Record { version, ..old };
         if is_new {
-            this.records.has_version(&record.version, &text);
-        }
-        let replaced = records.insert(&text, record, lifetime, now, When::Always);
-        if is_new {
-            this.records.had_version(&old.version);
-            this.bury_records(slf.py(), replaced.evicted, now);
-            this.let_tag_go(slf.py(), &text, now);
+            Self::renew_version(slf, (&text, &record), lifetime, now);
+        } else {
+            let kept = records.insert(&text, record, lifetime, now, When::Always);
+            this.bury_records(slf.py(), kept.evicted, now);
         }
         this.records.watch_due();
         Ok(Some(true))
+    }
+
+    /// Puts a record in the place of another one. It is there when nothing is left of that one's entries.
+    fn renew_version(
+        slf: &Bound<'_, Self>,
+        (key, record): (&[u8], &Record),
+        lifetime: Lifetime,
+        now: Instant,
+    ) {
+        let (this, is_dead) = (slf.get(), lifetime.is_expired(now));
+        let _leaving = this.records.begin_leaving();
+        Self::drop_version(slf, key, now);
+        let Some(records) = this.records.get().filter(|_| !is_dead) else {
+            return;
+        };
+        for _ in 0..MOST_ATTEMPTS {
+            this.records.has_version(&record.version, key);
+            let made = records.insert(key, record.clone(), lifetime, now, When::IfAbsent);
+            this.bury_records(slf.py(), made.evicted, now);
+            if made.stored {
+                return;
+            }
+            // Somebody has made one meanwhile, and perhaps stored something.
+            this.records.had_version(&record.version);
+            Self::drop_version(slf, key, now);
+        }
     }
 
     /// Gives a record a new lifetime.
@@ -234,6 +267,7 @@ impl Store {
         let ticket = records.ticket(key, &[]);
         let held = records.peek(key, now, |record, _| record.clone());
         if let (Some(lifetime), Some(record)) = (lifetime, held) {
+            let _leaving = this.records.leave_if_due(now);
             let kept = records.insert(key, record, lifetime, now, When::IfTicket(ticket));
             this.bury_records(slf.py(), kept.evicted, now);
         }
