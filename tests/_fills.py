@@ -4,6 +4,7 @@ import itertools
 import sys
 import threading
 import time
+from contextvars import Context
 
 from flask_rustcache._compat import wait_for
 
@@ -63,13 +64,19 @@ class Gate:
 
 
 class Crowd:
-    """Threads that call a function once each; ``join`` gives what they got, in no order."""
+    """Threads that call a function once each; ``join`` gives what they got, in no order.
+
+    Their contexts are empty: with a copy of a leader's they would not wait for it.
+    """
 
     def __init__(self, call, size=1):
         self.results, self.errors = [], []
-        self.threads = [threading.Thread(target=self._run, args=(call,), daemon=True) for _ in range(size)]
+        self.threads = [self._thread(call) for _ in range(size)]
         for thread in self.threads:
             thread.start()
+
+    def _thread(self, call):
+        return threading.Thread(target=Context().run, args=(self._run, call), daemon=True)
 
     def _run(self, call):
         try:

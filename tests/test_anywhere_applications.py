@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import threading
+from contextvars import Context
 
 import flask_caching
 import pytest
@@ -229,7 +230,8 @@ def test_a_thread_without_a_context_is_no_application(app, runs):
     with app.app_context():
         assert count("thread") == ("thread", 1)
         for _ in range(2):
-            thread = threading.Thread(target=call)
+            # Free-threaded CPython 3.14 starts threads with a copy of the context they are started in.
+            thread = threading.Thread(target=Context().run, args=(call,))
             thread.start()
             thread.join()
         assert count("thread") == ("thread", 1)

@@ -183,7 +183,7 @@ class Keyed(Decorated):
             for position, parameter in enumerate(parameters)
             if parameter.kind in positional and parameter.name in self._ignored
         ]
-        if list(inspect.signature(self._function, follow_wrapped=False).parameters) != named:
+        if list(signature_of(self._function, follow_wrapped=False).parameters) != named:
             # A wrapper may hand on others than it is given.
             ignored = []
         return Shape(*shape_of_defaults(self._function, parameters), owner, ignored, list(self._ignored))

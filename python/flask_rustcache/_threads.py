@@ -21,7 +21,8 @@ def defer_reference_count(shared: Any) -> bool:
         shared: An object that the collector looks after, and that lives long.
 
     Returns:
-        Whether it is so. False before CPython 3.14, and where there is a global lock.
+        Whether it is so from now on. False if it was before, on CPythons before 3.14, and where there is a
+        global lock.
     """
     if not OFFERED:
         return False

@@ -123,8 +123,9 @@ impl Clock {
             // The new clock is being asked right now, and calls the cache.
             return Ok(());
         };
+        let first = self.state();
+        let mut old = first;
         loop {
-            let old = self.state();
             let before = match old.source() {
                 // It may be gone by now: whoever sets a clock asks the old one first.
                 Source::Callable => self.told.load(Ordering::Relaxed),
@@ -136,7 +137,11 @@ impl Clock {
             if self.replace(old, new) {
                 return Ok(());
             }
-            // Another thread switched meanwhile: this one goes on from there.
+            // Another thread switched meanwhile. If it was to the same, entries may go by its time already.
+            old = self.state();
+            if first.source() != to && old.source() == to {
+                return Ok(());
+            }
         }
     }
 
