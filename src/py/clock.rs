@@ -118,6 +118,7 @@ impl Clock {
     /// Goes by another source, or another callable, from now on; entries keep the lifetime they have left.
     ///
     /// Raises as [`Self::now`] does; then nothing has changed.
+    #[cold]
     pub(super) fn switch(&self, store: &Bound<'_, PyAny>, to: Source) -> PyResult<()> {
         let Some(_asking) = Asking::begin(self) else {
             // The new clock is being asked right now, and calls the cache.

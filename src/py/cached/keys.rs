@@ -127,7 +127,10 @@ impl<'py> Call<'_, 'py> {
     /// Was the key made for an earlier call by its arguments? What the function stored under it has a tag of its
     /// own. Without, it may be what somebody put there by hand, when the key was out of date already.
     pub(super) const fn is_remembered(&self, known: &Known<'py>) -> bool {
-        matches!(known, Known::Key) && self.makes_parts()
+        matches!(
+            (known, &self.this.rule),
+            (Known::Key, Some(KeyRule::Call(_) | KeyRule::Scoped(..)))
+        )
     }
 
     /// Python makes the key.
