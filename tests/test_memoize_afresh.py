@@ -220,7 +220,9 @@ def test_those_of_the_packages_own_decorator_share_their_keys():
     """Once known, a call's key is not made again, whichever of them is called."""
     app, _, runs = build()
     with app.app_context():
-        assert [counted(1, runs), counted(2, runs), counted(1, runs)] == [(1, 1, 2), (2, 2, 2), (1, 1, 2)]
+        # Twice: where a test has patched a class before, CPython numbers its state anew at some call only.
+        for _ in range(2):
+            assert [counted(1, runs), counted(2, runs)] == [(1, 1, 2), (2, 2, 2)]
         with mock.patch.object(KeyedFunction, "_make", side_effect=AssertionError):
             assert [counted(1, runs), counted(2, runs)] == [(1, 1, 2), (2, 2, 2)]
         assert [counted(number, runs, args_to_ignore=["a"])[0] for number in (1, 2, 3)] == [3, 3, 3]

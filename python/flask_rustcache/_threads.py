@@ -21,12 +21,16 @@ def defer_reference_count(shared: Any) -> bool:
         shared: An object that the collector looks after, and that lives long.
 
     Returns:
-        Whether it is so from now on. False if it was before, on CPythons before 3.14, and where there is a
-        global lock.
+        Whether it is so from now on. False if it was before, on CPythons before 3.14 or without
+        ``ctypes``, and where there is a global lock.
     """
     if not OFFERED:
         return False
-    import ctypes  # noqa: PLC0415  # takes milliseconds, and is needed nowhere else
+    try:
+        import ctypes  # noqa: PLC0415  # takes milliseconds, and is needed nowhere else
+    except ImportError:
+        # A CPython may be built without it.
+        return False
 
     enable = ctypes.pythonapi.PyUnstable_Object_EnableDeferredRefcount
     enable.argtypes, enable.restype = [ctypes.py_object], ctypes.c_int
