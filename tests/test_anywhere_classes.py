@@ -1,5 +1,6 @@
 """Top-level ``cached`` on class-based views: method views, Flask-RESTful, decorators of classes."""
 
+import functools
 import itertools
 
 import flask_restful
@@ -277,3 +278,76 @@ def test_views_of_classes_that_are_made_at_each_call_keep_their_keys_apart(base)
         for _ in range(3):
             assert [Alice.as_view("a")(), Bob.as_view("b")()] == ["Alice 1", "Bob 1"]
         assert not hasattr(memoize(60)(len), "view_class")
+
+
+NUMBERS = itertools.count()
+
+
+def followed(function):
+    @functools.wraps(function)
+    def wrapper(**kwargs):
+        return function(**kwargs)
+
+    return wrapper
+
+
+@pytest.mark.parametrize("init_every_request", [True, False])
+@pytest.mark.parametrize(
+    "decorators",
+    [(memoize(60), followed), (followed, memoize(60), followed), (memoize(60), memoize(60))],
+    ids=["first", "second", "stacked"],
+)
+def test_views_of_classes_with_decorators_around_memoize(decorators, init_every_request):
+    """J2: Flask puts the class on the outermost one only; the class of the view itself counts then."""
+    app, _, runs = build()
+
+    class North(View):
+        def dispatch_request(self, **kwargs):
+            return f"{type(self).__name__} {kwargs} {runs.count(type(self).__name__)}"
+
+    class South(North):
+        pass
+
+    North.decorators, North.init_every_request = decorators, init_every_request
+    for kind in (North, South):
+        # Of other code, these are others than in the other runs.
+        kind.__qualname__ = f"{kind.__name__}{next(NUMBERS)}"
+        app.add_url_rule(f"/{kind.__name__}/<id>", view_func=kind.as_view(kind.__name__))
+    for _ in range(2):
+        assert ask(app, "GET /North/1", "GET /South/1") == ["North {'id': '1'} 1", "South {'id': '1'} 1"]
+
+
+def test_a_class_of_a_view_that_is_replaced_counts_at_once(monkeypatch):
+    """J2: Flask puts it on the view so that tests can replace it."""
+    app, _, runs = build()
+
+    class Real(View):
+        decorators = (memoize(60),)
+
+        def dispatch_request(self):
+            return f"{type(self).__name__} {runs.count('view')}"
+
+    class Fake(Real):
+        pass
+
+    view = Real.as_view("view")
+    app.add_url_rule("/", view_func=view)
+    assert ask(app, "GET /", "GET /") == ["Real 1"] * 2
+    with monkeypatch.context() as patch:
+        patch.setattr(view, "view_class", Fake)
+        assert ask(app, "GET /", "GET /") == ["Fake 2"] * 2
+        with app.app_context():
+            view.clear()
+        assert ask(app, "GET /", "GET /") == ["Fake 3"] * 2
+    assert ask(app, "GET /") == ["Real 1"]
+
+
+def test_a_class_that_was_put_on_a_function_for_a_while(monkeypatch):
+    """J2: as on any object."""
+    function = memoize(60)(lambda: 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(function, "view_class", View, raising=False)
+        assert function.view_class is View
+    assert not hasattr(function, "view_class")
+    with pytest.raises(AttributeError):
+        del function.view_class

@@ -1,5 +1,6 @@
 """Traps F1 to F3: threads that meet in one place at one time. With a global lock they take short turns."""
 
+import itertools
 import sys
 import threading
 import time
@@ -366,3 +367,32 @@ def test_the_first_who_use_a_cache_agree_on_its_time():
     answered.set()
     late.join()
     assert cache.ttl("key") == 60
+
+
+@in_child
+def test_of_two_clocks_that_are_set_at_once_one_is_gone_by():
+    """F3: both are callables; whoever is told to go by one does not go by the time of the other."""
+    cache, is_asked, may_answer = RustCache(), threading.Event(), threading.Event()
+    cache.set("key", 1, timeout=1000)
+    # The first time is a try, and the second when it is gone by.
+    earlier, later = itertools.count(1), itertools.count(1)
+
+    def early():
+        if next(earlier) == 2:
+            is_asked.set()
+            assert may_answer.wait(20)
+        return 0.0
+
+    def late():
+        if next(later) == 2:
+            may_answer.set()
+            other.join(20)
+        return 1e6
+
+    other = threading.Thread(target=setattr, args=(cache, "clock", early))
+    other.start()
+    assert is_asked.wait(20)
+    cache.clock = late
+    assert not other.is_alive()
+    assert cache.clock is late
+    assert 999 < cache.ttl("key") <= 1000

@@ -6,11 +6,8 @@ import random
 import threading
 import time
 
-import pytest
-
 from ._apps import backend_of, build
 from ._child import in_child
-from ._memo import record_of
 from ._stress import CROWDS, Threads, account_is_right, seeds
 
 KEYS = range(3)
@@ -217,29 +214,22 @@ def test_what_is_put_by_hand_while_a_function_is_forgotten_is_not_served_for_eve
     Threads(seed, 2).run(act)
 
 
-@pytest.mark.parametrize("by_hand", [False, True])
 @seeds
 @in_child
-def test_a_call_is_forgotten_while_the_whole_function_is(seed, by_hand):
+def test_a_call_is_forgotten_while_the_whole_function_is(seed):
     """C6: a version is new only when nothing is left of the one before, however long that takes."""
     _, cache, _ = build(CACHE_THRESHOLD=20_000, CACHE_OPTIONS={"shards": 16})
     now, meet = [0], threading.Barrier(2)
     total = cache.memoize(60)(lambda _: now[0])
 
-    def forget(turn):
-        if by_hand:
-            cache.set(record_of(cache, total), f"vers-{turn}")
-        else:
-            cache.delete_memoized(total)
-
     def act(number, _):
-        for turn in range(5):
+        for _ in range(5):
             if number:
                 for key in range(TURNS):
                     total(key)
             meet.wait()
             if not number:
-                forget(turn)
+                cache.delete_memoized(total)
             for _ in range(40 * number):
                 now[0] += 1
                 cache.delete_memoized(total, 0)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Groups(flask_caching.Cache):
     """The part of ``Cache`` that Flask-Caching has no names for.
 
-    A ``NullCache``, which holds nothing, counts as an empty cache.
+    A ``NullCache``, which holds nothing, counts as an empty cache; it looks at no arguments.
     """
 
     def delete_tag(self, tag: str) -> int:

@@ -17,7 +17,7 @@ from ._compat import signature_of
 from ._decorated import Decorated, MadeKey, name_of
 from ._fork import looked_up
 from ._groups import store_of
-from ._memoized import MemoizedFunction, Shape, ViewClass, shape_of_defaults
+from ._memoized import MemoizedFunction, Shape, ViewClass, class_of_view, shape_of_defaults
 from ._native import CachedFunction, Store
 from ._versions import digest_of, layers_of
 from ._views import CachedView
@@ -104,8 +104,7 @@ class Keyed(Decorated):
     def _name(self) -> str:
         if not hasattr(self._function, "__qualname__"):
             return self._own_name
-        # Flask's views of classes are all one function; it puts the class on what decorates that.
-        named: Any = getattr(self, "view_class", self._function)
+        named: Any = getattr(self, "view_class", None) or class_of_view(self._function) or self._function
         name = f"{named.__module__}.{named.__qualname__}"
         code = getattr(self._function, "__code__", None)
         known = self._known_name

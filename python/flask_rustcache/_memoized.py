@@ -134,9 +134,30 @@ class ViewClass:
 
     def __set__(self, decorated: Any, view_class: Any) -> None:
         """What is remembered of keys may be that of another class's view."""
+        is_other = "view_class" in vars(decorated)
         vars(decorated)["view_class"] = view_class
-        if is_all_told(decorated._function):
+        if is_other or is_all_told(decorated._function):
             decorated._ask_for_keys()
+
+    def __delete__(self, decorated: Any) -> None:
+        """As if none had been put there."""
+        if vars(decorated).pop("view_class", None) is None:
+            raise AttributeError("view_class")
+        decorated._ask_for_keys()
+
+
+def class_of_view(function: Any) -> Any:
+    """The class that Flask made a view of, whatever decorates the view; None for other functions.
+
+    All these views have one name, and only what decorates them last is given the class.
+    """
+    made = inspect.unwrap(function)
+    if not _is_flasks(made):
+        return None
+    held = dict(zip(made.__code__.co_freevars, made.__closure__ or (), strict=False))
+    if "view" in held:
+        return getattr(held["view"].cell_contents, "view_class", None)
+    return type(held["self"].cell_contents) if "self" in held else None
 
 
 def is_all_told(function: Any) -> bool:
@@ -144,8 +165,11 @@ def is_all_told(function: Any) -> bool:
 
     Flask's views of classes are all one function, and what tells them apart is put on them later.
     """
-    is_plain = type(function) is FunctionType and not vars(function)
-    return is_plain and function.__globals__ is not vars(flask.views)
+    return type(function) is FunctionType and not vars(function) and not _is_flasks(function)
+
+
+def _is_flasks(function: Any) -> bool:
+    return type(function) is FunctionType and function.__globals__ is vars(flask.views)
 
 
 def shape_of_defaults(function: Any, parameters: Iterable[inspect.Parameter]) -> tuple[bool, bool]:

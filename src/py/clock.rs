@@ -115,17 +115,22 @@ impl Clock {
         Ok(instant(self.told.load(Ordering::Relaxed)))
     }
 
-    /// Goes by another source, or another callable, from now on; entries keep the lifetime they have left.
+    /// Goes by another source, or (if `is_new` says so) another callable, from now on; entries keep the lifetime they
+    /// have left.
     ///
     /// Raises as [`Self::now`] does; then nothing has changed.
     #[cold]
-    pub(super) fn switch(&self, store: &Bound<'_, PyAny>, to: Source) -> PyResult<()> {
+    pub(super) fn switch(
+        &self,
+        store: &Bound<'_, PyAny>,
+        to: Source,
+        is_new: bool,
+    ) -> PyResult<()> {
         let Some(_asking) = Asking::begin(self) else {
             // The new clock is being asked right now, and calls the cache.
             return Ok(());
         };
-        let first = self.state();
-        let mut old = first;
+        let mut old = self.state();
         loop {
             let before = match old.source() {
                 // It may be gone by now: whoever sets a clock asks the old one first.
@@ -140,7 +145,7 @@ impl Clock {
             }
             // Another thread switched meanwhile. If it was to the same, entries may go by its time already.
             old = self.state();
-            if first.source() != to && old.source() == to {
+            if !is_new && old.source() == to {
                 return Ok(());
             }
         }

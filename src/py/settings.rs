@@ -72,7 +72,7 @@ impl Settings {
             custom_serializer: AtomicBool::new(false),
             default_timeout: AtomicU64::new(Timeout::Past.to_bits()),
             computed: AtomicBool::new(false),
-            clock_is_new: AtomicBool::new(true),
+            clock_is_new: AtomicBool::new(false),
             clock: Clock::new(),
         }
     }
@@ -115,7 +115,7 @@ impl Settings {
         let source = clock_source(store)?;
         let is_new = self.clock_is_new.swap(false, Ordering::Relaxed);
         if is_new || source != self.clock.source() {
-            let switched = self.clock.switch(store, source);
+            let switched = self.clock.switch(store, source, is_new);
             return switched.inspect_err(|_| self.expect_clock());
         }
         Ok(())

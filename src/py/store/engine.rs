@@ -58,7 +58,9 @@ impl Store {
             }
         }
         ffi::set_attribute(slf.as_any(), name, value)?;
-        this.settings.expect_clock();
+        if in_use {
+            this.settings.expect_clock();
+        }
         this.settings.touch();
         if in_use {
             this.settings.ensure(slf)?;

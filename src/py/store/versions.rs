@@ -12,9 +12,6 @@ use super::records::Record;
 use crate::core::{Evicted, Instant, Lifetime, RemovalCause, When};
 use crate::py::key::text_bytes;
 
-/// How often a record is taken out to be replaced, should somebody make one anew each time: then theirs is newer.
-const MOST_ATTEMPTS: u32 = 100;
-
 /// How the keys of records end.
 const SUFFIX: &[u8] = b"_memver";
 
@@ -215,41 +212,22 @@ impl Store {
             return Ok(None);
         };
         let is_new = version != old.version;
-        let record = Record { version, ..old };
+        let _leaving = this.records.begin_leaving();
+        let record = Record {
+            version,
+            of_instance: old.of_instance,
+        };
         if is_new {
-            Self::renew_version(slf, (&text, &record), lifetime, now);
-        } else {
-            let kept = records.insert(&text, record, lifetime, now, When::Always);
-            this.bury_records(slf.py(), kept.evicted, now);
+            this.records.has_version(&record.version, &text);
+        }
+        let replaced = records.insert(&text, record, lifetime, now, When::Always);
+        if is_new {
+            this.records.had_version(&old.version);
+            this.bury_records(slf.py(), replaced.evicted, now);
+            this.let_tag_go(slf.py(), &text, now);
         }
         this.records.watch_due();
         Ok(Some(true))
-    }
-
-    /// Puts a record in the place of another one. It is there when nothing is left of that one's entries.
-    fn renew_version(
-        slf: &Bound<'_, Self>,
-        (key, record): (&[u8], &Record),
-        lifetime: Lifetime,
-        now: Instant,
-    ) {
-        let (this, is_dead) = (slf.get(), lifetime.is_expired(now));
-        let _leaving = this.records.begin_leaving();
-        Self::drop_version(slf, key, now);
-        let Some(records) = this.records.get().filter(|_| !is_dead) else {
-            return;
-        };
-        for _ in 0..MOST_ATTEMPTS {
-            this.records.has_version(&record.version, key);
-            let made = records.insert(key, record.clone(), lifetime, now, When::IfAbsent);
-            this.bury_records(slf.py(), made.evicted, now);
-            if made.stored {
-                return;
-            }
-            // Somebody has made one meanwhile, and perhaps stored something.
-            this.records.had_version(&record.version);
-            Self::drop_version(slf, key, now);
-        }
     }
 
     /// Gives a record a new lifetime.
